@@ -1,0 +1,125 @@
+"""What an operation asks of whoever runs it.
+
+An operation is a generator: it yields steps, is sent their replies, has failures thrown into
+it, and returns its value.  It never knows whether it is awaited.
+
+1. One step is one round trip (`Call` is none, but may be awaited).
+2. Only this file has a bare `yield`; elsewhere it is `yield from`, which keeps types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+R = TypeVar("R")
+
+
+class Step:
+    """One thing that an operation asks for."""
+
+    __slots__ = ()
+
+
+class Statement(Step):
+    """SQL with the values that the driver binds; the base of what goes to a database."""
+
+    __slots__ = ("params", "sql")
+
+    def __init__(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.sql = sql
+        self.params = params
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.sql!r}, {len(self.params)} parameters)"
+
+
+class Fetch(Statement):
+    """The reply is the list of all rows, each a sequence of column values."""
+
+    __slots__ = ()
+
+
+class Execute(Statement):
+    """The reply is the number of rows that the statement changed."""
+
+    __slots__ = ()
+
+
+class ExecuteMany(Statement):
+    """`params` is a sequence of rows; the statement runs once for each.  No reply."""
+
+    __slots__ = ()
+
+
+class Enter(Step):
+    """Open a block: a transaction, or a savepoint inside one.  The reply is its token."""
+
+    __slots__ = ("savepoint",)
+
+    def __init__(self, savepoint: bool = True) -> None:
+        self.savepoint = savepoint
+
+
+class Leave(Step):
+    """Close the block of this token: commit or release, or roll back when it failed."""
+
+    __slots__ = ("failed", "token")
+
+    def __init__(self, token: Any, failed: bool) -> None:
+        self.token = token
+        self.failed = failed
+
+
+class Call(Step):
+    """Call user code, synchronous or not, on the side where it can run; the reply is its result."""
+
+    __slots__ = ("arguments", "function")
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function = function
+        self.arguments = arguments
+
+
+Operation: TypeAlias = Generator[Step, Any, R]
+
+
+def fetch(sql: str, params: Sequence[Any] = ()) -> Operation[list[Any]]:
+    """The rows of a statement."""
+    return (yield Fetch(sql, params))
+
+
+def execute(sql: str, params: Sequence[Any] = ()) -> Operation[int]:
+    """The number of rows that a statement changed."""
+    return (yield Execute(sql, params))
+
+
+def execute_many(sql: str, rows: Sequence[Sequence[Any]]) -> Operation[None]:
+    """Run a statement once for each row of values."""
+    yield ExecuteMany(sql, rows)
+
+
+def perform(step: Step) -> Operation[Any]:
+    """The reply to any step."""
+    return (yield step)
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Operation[Any]:
+    """The result of user code, synchronous or asynchronous."""
+    return (yield Call(function, *arguments))
+
+
+def in_block(inner: Operation[R], *, savepoint: bool = True) -> Operation[R]:
+    """An operation inside a block of its own: all of it happens, or nothing.
+
+    Without `savepoint` it joins an open transaction, which then rolls back as a whole when
+    the operation fails.
+    """
+    token = yield Enter(savepoint)
+    try:
+        result = yield from inner
+    except BaseException:
+        yield Leave(token, failed=True)
+        raise
+    yield Leave(token, failed=False)
+    return result
