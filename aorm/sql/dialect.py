@@ -1,0 +1,127 @@
+"""How one kind of database spells SQL and represents values: a value, without any I/O.
+
+1. A name reaches SQL text only through `quote`.
+2. Adapters turn Python values into what the drivers bind, converters turn what the drivers
+   return into Python values; None means that nothing has to be done.
+3. What depends on the time zone settings is part of the value: `for_settings` gives the
+   dialect that is in force, and caches of compiled queries are keyed by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from aorm.errors import FieldError
+from aorm.sql.capabilities import Capabilities
+
+Adapter = Callable[[Any], Any]
+Converter = Callable[[Any], Any]
+MAX_IDENTIFIER = 200
+
+
+class Identifier(str):
+    """A quoted name: the only text besides a dialect's own words that becomes SQL."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a value from the driver becomes the value of a field.
+
+    `template` is an expression over `{0}` for generated decoders, for a value that is not None
+    and in the form that the dialect itself writes; `names` are what it refers to.  `function`
+    does the same for any form that may be found in a table, None included.
+    """
+
+    template: str
+    names: Mapping[str, Any]
+    function: Converter
+
+
+class Values(Protocol):
+    """The part of a dialect that knows the representations of values."""
+
+    def adapter(self, dialect: Dialect, target: Any) -> Adapter | None: ...
+
+    def conversion(self, dialect: Dialect, target: Any) -> Conversion | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Dialect:
+    """The spelling and the values of one kind of database."""
+
+    vendor: str
+    capabilities: Capabilities
+    renderers: Mapping[type, Any]
+    values: Values
+    data_types: Mapping[str, Any]
+    data_types_suffix: Mapping[str, str] = field(default_factory=dict)
+    data_type_check_constraints: Mapping[str, str] = field(default_factory=dict)
+    cast_types: Mapping[str, str] = field(default_factory=dict)
+    connection_functions: tuple[Any, ...] = ()
+    numbered: bool = False
+    max_name_length: int = MAX_IDENTIFIER
+    use_tz: bool = True
+    time_zone: str = "UTC"
+    _variants: dict[tuple[bool, str], Dialect] = field(default_factory=dict, repr=False)
+    _adapters: dict[Any, Adapter | None] = field(default_factory=dict, repr=False)
+    _conversions: dict[Any, Conversion | None] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.vendor
+
+    def for_settings(self, use_tz: bool, time_zone: str) -> Dialect:
+        """This dialect under these time zone settings; the same object each time."""
+        key = (use_tz, time_zone)
+        found = self._variants.get(key)
+        if found is None:
+            found = self._variants[key] = replace(
+                self,
+                use_tz=use_tz,
+                time_zone=time_zone,
+                _adapters={},
+                _conversions={},
+            )
+        return found
+
+    def quote(self, name: str) -> Identifier:
+        """The name as an identifier; FieldError where it cannot be one."""
+        if not name or "\0" in name:
+            raise FieldError(f"{name!r} cannot be a name in SQL: it is empty or has a null character")
+        if len(name) > 1 and name[0] == '"' == name[-1] and '"' not in name[1:-1]:
+            return Identifier(name)
+        return Identifier('"' + name.replace('"', '""') + '"')
+
+    def placeholder(self, number: int) -> str:
+        """The mark of the parameter with this number, counted from 1."""
+        return f"${number}" if self.numbered else "?"
+
+    def adapter(self, target: Any) -> Adapter | None:
+        """What turns a prepared value of this field into what the drivers bind; None: nothing."""
+        try:
+            return self._adapters[target]
+        except KeyError:
+            found = self._adapters[target] = self.values.adapter(self, target)
+            return found
+
+    def conversion(self, target: Any) -> Conversion | None:
+        """What turns a driver's value into a value of this field; None: nothing."""
+        try:
+            return self._conversions[target]
+        except KeyError:
+            found = self._conversions[target] = self.values.conversion(self, target)
+            return found
+
+    def __reduce__(self) -> Any:
+        return (_dialect, (self.vendor, self.use_tz, self.time_zone))
+
+
+DIALECTS: dict[str, Dialect] = {}
+
+
+def _dialect(vendor: str, use_tz: bool, time_zone: str) -> Dialect:
+    return DIALECTS[vendor].for_settings(use_tz, time_zone)
