@@ -1,0 +1,152 @@
+"""The fixtures that every test may use.
+
+1. `database` configures aorm on an empty database with the shop's tables, once for each vendor.
+2. `ask` calls a sync method, or its twin, once for each face: see `support.Ask`.
+3. Coroutine tests run on an event loop of their own; fixtures are synchronous.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import server
+import shop.models
+from support import Ask
+
+import aorm
+
+SERVER_DIRECTORY = pytest.StashKey[Path]()
+
+
+# --- one PostgreSQL for the whole run ----------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", {}).get("server_directory")
+    config.stash[SERVER_DIRECTORY] = Path(given) if given else server.shared_directory()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["server_directory"] = str(node.config.stash[SERVER_DIRECTORY])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        server.stop(config.stash[SERVER_DIRECTORY])
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> str:
+    """URL of a server on which databases may be created."""
+    return server.server_url(pytestconfig.stash[SERVER_DIRECTORY])
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of this process's own database; its tables are the caller's to clean."""
+    name = f"aorm_test_{os.getpid()}"
+    yield server.create_database(postgres_server, name)
+    server.drop_database(postgres_server, name)
+
+
+# --- coroutine tests ---------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.obj) or pyfuncitem.get_closest_marker("anyio"):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    with asyncio.Runner() as runner:
+        runner.run(_test_then_close(pyfuncitem.obj, arguments))
+    return True
+
+
+async def _test_then_close(test: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    try:
+        await test(**arguments)
+    finally:
+        await aorm.aclose()
+
+
+# --- databases and faces -----------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shop_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the shop's empty tables, to be copied."""
+    path = tmp_path_factory.mktemp("shop") / "template.db"
+    _create_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shop_on_postgresql(postgres_server: str) -> Iterator[str]:
+    """A PostgreSQL database with the shop's empty tables, to be emptied after each test."""
+    name = f"aorm_shop_{os.getpid()}"
+    url = server.create_database(postgres_server, name)
+    _create_tables(url)
+    yield url
+    server.drop_database(postgres_server, name)
+
+
+def _create_tables(url: str) -> None:
+    aorm.configure(url)
+    aorm.create_tables(*shop.models.ALL)
+    aorm.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """aorm configured on the shop's empty tables; the value is `connections["default"]`."""
+    if request.param == "sqlite":
+        path = tmp_path / "shop.db"
+        shutil.copyfile(request.getfixturevalue("shop_on_sqlite"), path)
+        url = f"sqlite:///{path}"
+    else:
+        url = request.getfixturevalue("shop_on_postgresql")
+    aorm.configure(url)
+    configured = aorm.connections["default"]
+    _skip_what_it_cannot(request, configured)
+    yield configured
+    aorm.close()
+    if request.param == "postgresql":
+        _empty(url)
+
+
+def _skip_what_it_cannot(request: pytest.FixtureRequest, database: Any) -> None:
+    wanted = [name for mark in request.node.iter_markers("needs") for name in mark.args]
+    for name in wanted:
+        if not getattr(database.dialect.capabilities, name):
+            pytest.skip(f"{database.vendor} has no {name}")
+
+
+def _empty(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = ", ".join(f'"{name}"' for (name,) in rows)
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["sync", "async"])
+def face(request: pytest.FixtureRequest) -> str:
+    """Which half of the API is asked."""
+    return str(request.param)
+
+
+@pytest.fixture
+def ask(database: Any, face: str) -> Iterator[Ask]:
+    """Calls what touches a database, by its sync name, on either face."""
+    asking = Ask(face)
+    yield asking
+    asking.close()

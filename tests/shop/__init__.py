@@ -1,0 +1,1 @@
+"""A small shop: the models that most tests use."""
