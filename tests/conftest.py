@@ -18,7 +18,6 @@ from typing import Any
 import psycopg
 import pytest
 import server
-import shop.models
 from support import Ask
 
 import aorm
@@ -101,6 +100,8 @@ def shop_on_postgresql(postgres_server: str) -> Iterator[str]:
 
 
 def _create_tables(url: str) -> None:
+    import shop.models
+
     aorm.configure(url)
     aorm.create_tables(*shop.models.ALL)
     aorm.close()
