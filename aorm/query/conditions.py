@@ -1,0 +1,405 @@
+"""Conditions: `Q` as users write it, and `Where` as a query keeps it.
+
+A `Q` holds pairs of a lookup's name and a value, expressions, and other `Q`s.  `parametrised`
+puts an `Argument` in the place of each value; the query's draft then turns each pair into a
+lookup with columns and joins, in a `Where`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from aorm.errors import FieldError
+from aorm.fields import various
+from aorm.query.expressions import (
+    AND,
+    CONDITION_HOOK,
+    OR,
+    XOR,
+    Combinable,
+    Expression,
+    QueryNode,
+    Slots,
+)
+from aorm.query.shapes import is_structural, normalised, shape_of
+
+
+class Argument:
+    """A value that a lookup was given: its slot, and a sample to find the structure with."""
+
+    __slots__ = ("sample", "slot")
+
+    def __init__(self, slot: int, sample: Any) -> None:
+        self.slot = slot
+        self.sample = sample
+
+    def shifted(self, offset: int) -> Argument:
+        return Argument(self.slot + offset, self.sample)
+
+
+def argument(value: Any, slots: Slots) -> Any:
+    """A value's place: an `Argument`, a parametrised expression, or a list of these."""
+    if hasattr(value, "parametrised"):
+        return value.parametrised(slots)
+    if hasattr(value, "as_subquery"):
+        query, values = value.as_subquery()
+        return QueryNode(query, slots.take(len(values)))
+    if isinstance(value, list | tuple | set | frozenset) and any(map(is_structural, value)):
+        return [argument(item, slots) for item in value]
+    return Argument(slots.take(), value)
+
+
+def collect_value(value: Any, values: list[Any]) -> None:
+    """Append the values of what a lookup was given, in the order of `argument`."""
+    if hasattr(value, "parametrised"):
+        value.collect(values)
+    elif hasattr(value, "as_subquery"):
+        values.extend(value.as_subquery()[1])
+    elif isinstance(value, list | tuple | set | frozenset) and any(map(is_structural, value)):
+        for item in value:
+            collect_value(item, values)
+    else:
+        values.append(value)
+
+
+class Q(Combinable):
+    """A condition: keyword lookups and other conditions, joined by AND, OR or XOR, or negated.
+
+    `Q(a=1) | ~Q(b=2)`; the positional arguments are conditions or conditional expressions.
+    """
+
+    AND = AND
+    OR = OR
+    XOR = XOR
+    default = AND
+    conditional = True
+    connectors = (None, AND, OR, XOR)
+    contains_aggregate = False
+
+    def __init__(
+        self, *args: Any, _connector: str | None = None, _negated: bool = False, **kwargs: Any
+    ) -> None:
+        if _connector not in self.connectors:
+            raise ValueError(f"_connector must be one of {AND!r}, {OR!r}, {XOR!r}, or None.")
+        self.children: list[Any] = [
+            *args,
+            *((name, normalised(value)) for name, value in sorted(kwargs.items())),
+        ]
+        self.connector = _connector or AND
+        self.negated = _negated
+
+    @classmethod
+    def create(
+        cls, children: list[Any] | None = None, connector: str | None = None, negated: bool = False
+    ) -> Q:
+        made = cls(_connector=connector, _negated=negated)
+        made.children = list(children or ())
+        return made
+
+    @property
+    def shape(self) -> Hashable:
+        return (
+            Q,
+            self.connector,
+            self.negated,
+            tuple(
+                (child[0], shape_of(child[1])) if type(child) is tuple else child.shape
+                for child in self.children
+            ),
+        )
+
+    def collect(self, values: list[Any]) -> None:
+        for child in self.children:
+            if type(child) is tuple:
+                collect_value(child[1], values)
+            else:
+                child.collect(values)
+
+    @property
+    def values_(self) -> tuple[Any, ...]:
+        values: list[Any] = []
+        self.collect(values)
+        return tuple(values)
+
+    def parametrised(self, slots: Slots) -> Any:
+        return self._with(
+            [
+                (child[0], argument(child[1], slots))
+                if type(child) is tuple
+                else child.parametrised(slots)
+                for child in self.children
+            ]
+        )
+
+    def prefixed(self, prefix: str) -> Any:
+        return self._with(
+            [
+                (prefix + child[0], prefixed_value(child[1], prefix))
+                if type(child) is tuple
+                else child.prefixed(prefix)
+                for child in self.children
+            ]
+        )
+
+    def replaced(self, replacements: dict[Any, Any]) -> Any:
+        """This condition with values or expressions in the place of names."""
+        return self._with(
+            [
+                _replaced_pair(child, replacements)
+                if type(child) is tuple
+                else child.replaced(replacements)
+                for child in self.children
+            ]
+        )
+
+    replace_expressions = replaced
+
+    def _with(self, children: list[Any]) -> Q:
+        made = copy.copy(self)
+        made.children = children
+        return made
+
+    def resolve(self, scope: Any) -> Any:
+        return scope.condition(self)
+
+    def referenced_names(self) -> Iterator[str]:
+        """The names of the lookups and fields in this condition."""
+        for child in self.children:
+            if type(child) is tuple:
+                yield child[0]
+                if hasattr(child[1], "walk"):
+                    yield from (e.name for e in child[1].walk() if hasattr(e, "name"))
+            elif isinstance(child, Q):
+                yield from child.referenced_names()
+            else:
+                yield from (e.name for e in child.walk() if hasattr(e, "name"))
+
+    @property
+    def referenced_base_fields(self) -> set[str]:
+        return {name.split("__", 1)[0] for name in self.referenced_names()}
+
+    def walk(self) -> Iterator[Any]:
+        yield self
+        for child in self.children:
+            value = child[1] if type(child) is tuple else child
+            if hasattr(value, "walk"):
+                yield from value.walk()
+            else:
+                yield value
+
+    flatten = walk
+
+    def _combined(self, other: Any, connector: str) -> Any:
+        if not getattr(other, "conditional", False):
+            raise TypeError(other)
+        if not self:
+            return other.copy() if hasattr(other, "copy") else copy.copy(other)
+        if not other and isinstance(other, Q):
+            return self.copy()
+        made = type(self)(_connector=connector)
+        made.add(self, connector)
+        made.add(other, connector)
+        return made
+
+    def add(self, data: Any, connector: str) -> Any:
+        """Join another condition to this one by a connector; equal connectors are flattened."""
+        if self.connector != connector:
+            inner = self.copy()
+            self.connector, self.negated = connector, False
+            self.children = [inner, data]
+            return data
+        if (
+            isinstance(data, Q)
+            and not data.negated
+            and (data.connector == connector or len(data.children) == 1)
+        ):
+            self.children.extend(data.children)
+            return self
+        self.children.append(data)
+        return data
+
+    def copy(self) -> Any:
+        made = copy.copy(self)
+        made.children = self.children[:]
+        return made
+
+    def __and__(self, other: Any) -> Any:
+        return self._combined(other, AND)
+
+    def __or__(self, other: Any) -> Any:
+        return self._combined(other, OR)
+
+    def __xor__(self, other: Any) -> Any:
+        return self._combined(other, XOR)
+
+    def __invert__(self) -> Q:
+        made: Q = self.copy()
+        made.negated = not self.negated
+        return made
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        if path.startswith("aorm.query."):
+            path = f"aorm.models.{type(self).__qualname__}"
+        options: dict[str, Any] = {}
+        if self.connector != self.default:
+            options["_connector"] = self.connector
+        if self.negated:
+            options["_negated"] = True
+        return path, tuple(self.children), options
+
+    def __bool__(self) -> bool:
+        return bool(self.children)
+
+    def __len__(self) -> int:
+        return len(self.children)
+
+    def __contains__(self, other: object) -> bool:
+        return other in self.children
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Q)
+            and type(self) is type(other)
+            and (self.connector, self.negated) == (other.connector, other.negated)
+            and self.children == other.children
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.shape)
+
+    def __str__(self) -> str:
+        text = f"({self.connector}: {', '.join(map(str, self.children))})"
+        return f"(NOT {text})" if self.negated else text
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+
+def prefixed_value(value: Any, prefix: str) -> Any:
+    return value.prefixed(prefix) if hasattr(value, "prefixed") else value
+
+
+def _replaced_pair(child: tuple[str, Any], replacements: dict[Any, Any]) -> Any:
+    value = child[1]
+    if hasattr(value, "replaced"):
+        value = value.replaced(replacements)
+    return (child[0], value)
+
+
+def _join_conditions(left: Any, right: Any, connector: str) -> Any:
+    if connector == "WHEN":
+        return _when_condition(left, right)
+    if isinstance(left, Q):
+        return left._combined(right, connector)
+    return Q(left)._combined(Q(right), connector)
+
+
+def _when_condition(condition: Any, lookups: dict[str, Any]) -> Any:
+    if lookups:
+        if condition is None:
+            return Q(**lookups)
+        if getattr(condition, "conditional", False):
+            return Q(condition, **lookups)
+    if condition is None or not getattr(condition, "conditional", False) or lookups:
+        raise TypeError(
+            "When() supports a Q object, a boolean expression, or lookups as a condition."
+        )
+    if isinstance(condition, Q) and not condition:
+        raise ValueError("An empty Q() can't be used as a When() condition.")
+    return condition
+
+
+CONDITION_HOOK.combine = _join_conditions
+
+
+class Where(Expression):
+    """Resolved conditions joined by AND, OR or XOR."""
+
+    operands = ("children",)
+    conditional = True
+    negated: bool
+
+    def __init__(
+        self, children: list[Any] | None = None, connector: str = AND, negated: bool = False
+    ) -> None:
+        self.children: list[Any] = list(children or ())
+        self.connector = connector
+        self.negated = negated
+
+    @property
+    def output_field(self) -> Any:
+        return _BOOLEAN
+
+    def copy(self) -> Any:
+        clone = super().copy()
+        clone.children = self.children[:]
+        return clone
+
+    def resolve(self, scope: Any) -> Any:
+        return self
+
+    def joined(self, condition: Any, connector: str = AND) -> Where:
+        """A new tree: this one and another condition; equal connectors are flattened."""
+        if not self.children:
+            if isinstance(condition, Where) and not condition.negated:
+                return condition
+            return Where([condition], connector)
+        if self.connector == connector and not self.negated:
+            children = self.children[:]
+        else:
+            children = [self]
+        if (
+            isinstance(condition, Where)
+            and not condition.negated
+            and (condition.connector == connector or len(condition.children) == 1)
+        ):
+            children.extend(condition.children)
+        else:
+            children.append(condition)
+        return Where(children, connector)
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [column for child in self.children for column in child.get_group_by_cols()]
+
+    def __bool__(self) -> bool:
+        return bool(self.children)
+
+    def __repr__(self) -> str:
+        return f"<{'NOT ' if self.negated else ''}{self.connector} {self.children}>"
+
+
+class Never(Expression):
+    """A condition that no row satisfies."""
+
+    conditional = True
+
+    @property
+    def output_field(self) -> Any:
+        return _BOOLEAN
+
+    def resolve(self, scope: Any) -> Any:
+        return self
+
+    def parametrised(self, slots: Slots) -> Any:
+        return self
+
+    def relabeled(self, aliases: dict[str, str]) -> Any:
+        return self
+
+
+_BOOLEAN = various.BooleanField()
+NOTHING = Never()
+
+
+def check_filterable(expression: Any) -> None:
+    """FieldError for an expression that WHERE cannot have."""
+    if hasattr(expression, "resolve") and not getattr(expression, "filterable", True):
+        raise FieldError(
+            f"{type(expression).__name__} is disallowed in the filter clause."
+        )
+    if hasattr(expression, "get_source_expressions"):
+        for source in expression.get_source_expressions():
+            check_filterable(source)

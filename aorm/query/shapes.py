@@ -1,0 +1,108 @@
+"""Shapes: the hashable part of what a query is made from, without its values.
+
+1. Two uses of a query with equal shapes have the same structure and the same SQL.
+2. The shape of a plain value is its type; of None, True and False it is the value, because
+   these steer the structure (`isnull=True`, `exact=None`).
+3. The shape of a list says which types are in it, never how long it is.
+4. Expressions and conditions know their own shape; that of a query set is its query.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+PLAIN = frozenset(
+    {
+        int,
+        str,
+        float,
+        bytes,
+        decimal.Decimal,
+        datetime.datetime,
+        datetime.date,
+        datetime.time,
+        datetime.timedelta,
+        uuid.UUID,
+    }
+)
+CONSTANT = frozenset({bool, type(None)})
+LISTS = (list, tuple, set, frozenset, range)
+_LIST_TYPES = frozenset({list, tuple, set, frozenset})
+_PLAIN_ITEMS = PLAIN | CONSTANT
+
+
+class ItemShapes(tuple[Any, ...]):
+    """The shapes of a list's items, where these hold expressions: each is an argument itself."""
+
+    __slots__ = ()
+
+
+def normalised(value: Any) -> Any:
+    """The value in a form that can be read twice: an iterator becomes a list."""
+    if isinstance(value, Iterator) or isinstance(value, _VIEWS):
+        return list(value)
+    return value
+
+
+_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+
+
+def shape_of(value: Any) -> Hashable:
+    """The shape of a (normalised) value."""
+    kind = type(value)
+    if kind in PLAIN:
+        return kind
+    if kind in CONSTANT:
+        return (value,)
+    if hasattr(value, "parametrised"):
+        return value.shape  # type: ignore[no-any-return]
+    if hasattr(value, "as_subquery"):
+        return (SubqueryShape, value.as_subquery()[0])
+    if kind in _LIST_TYPES or isinstance(value, LISTS):
+        kinds = frozenset(map(type, value))
+        if kinds <= _PLAIN_ITEMS or not any(map(is_structural, value)):
+            return (list, kinds)
+        return (list, ItemShapes(map(shape_of, value)))
+    return kind
+
+
+class SubqueryShape:
+    """Marks the shape of a query set that stands in the place of a value."""
+
+
+def is_structural(value: Any) -> bool:
+    """Whether a value is no value, but an expression, a condition or a query set."""
+    return hasattr(value, "parametrised") or hasattr(value, "as_subquery")
+
+
+def freeze(value: Any) -> Hashable:
+    """A hashable stand-in for an option of an expression."""
+    if hasattr(value, "parametrised"):
+        return value.shape  # type: ignore[no-any-return]
+    if isinstance(value, list | tuple):
+        return tuple(map(freeze, value))
+    if isinstance(value, dict):
+        return tuple((key, freeze(item)) for key, item in value.items())
+    if isinstance(value, set):
+        return frozenset(map(freeze, value))
+    if hasattr(value, "get_internal_type"):
+        return field_key(value)
+    try:
+        hash(value)
+    except TypeError:
+        return (type(value), repr(value))
+    return (type(value), value)
+
+
+def field_key(field: Any) -> Hashable:
+    """What distinguishes an output field: itself when it belongs to a model, else its options."""
+    if field is None:
+        return None
+    if getattr(field, "model", None) is not None:
+        return field  # type: ignore[no-any-return]
+    _, path, args, kwargs = field.deconstruct()
+    return (type(field), path, freeze(args), freeze(kwargs))
