@@ -594,6 +594,10 @@ class Field(RegisterLookupMixin, Generic[V]):
             return value
         return self.get_db_prep_value(value, connection=connection, prepared=False)
 
+    def get_pk_value_on_save(self, instance: Any) -> Any:
+        """The value of a primary key that an instance has none for: the default, or None."""
+        return self.get_default() if self.has_default() else None
+
     def value_from_object(self, obj: Any) -> Any:
         """The value of this field in a model instance."""
         return getattr(obj, self.attname)
