@@ -73,13 +73,12 @@ def _run(runner: asyncio.Runner, keep: bool) -> int:
     aorm.create_tables(*models.ALL)
     try:
         _load()
-        agreed = all([_answer(question, runner) for question in questions.QUESTIONS])
-        agreed &= _cross(runner)
-        agreed &= _check()
+        checks = [_answer(question, runner) for question in questions.QUESTIONS]
+        checks += _cross(runner), _check()
     finally:
         if not keep:
             aorm.drop_tables(*models.ALL)
-    return 0 if agreed else 1
+    return 0 if all(checks) else 1
 
 
 def _load() -> None:

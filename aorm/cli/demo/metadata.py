@@ -18,6 +18,8 @@ _REQUIREMENT = re.compile(
 
 @dataclass(frozen=True)
 class FoundFile:
+    """A file that a distribution installed."""
+
     path: str
     suffix: str
     size: int | None
@@ -25,6 +27,8 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class FoundRequirement:
+    """What a distribution asks for, as far as a database of it needs to know."""
+
     name: str
     specifier: str
     marker: str

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from textwrap import dedent
 from typing import Any, Protocol
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
@@ -80,7 +82,7 @@ def code(functions: Iterable[Callable[..., Any]], whole: bool = False) -> None:
         for function in functions
     ]
     separator = "\n\n" if whole else "\n"
-    console.print(_syntax(separator.join(source.strip() for source in sources), "python"))
+    _indented(separator.join(source.strip() for source in sources), "python")
 
 
 def sql(queries: Iterable[Query]) -> None:
@@ -90,52 +92,53 @@ def sql(queries: Iterable[Query]) -> None:
         lines.append(_clauses(query.sql))
         if query.params:
             lines.append(f"-- {_short(query.params)}")
-    console.print(_syntax("\n".join(lines), "sql"), style="dim")
+    _indented("\n".join(lines), "sql")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]], bar: str = "") -> None:
     """An answer; the column `bar` holds bytes and is drawn beside its numbers."""
-    shown = Table(border_style="dim", header_style="bold")
-    right = (
-        {head for head, value in zip(heads, rows[0], strict=True) if _is_number(value)}
-        if (rows)
-        else set()
-    )
-    for head in heads:
-        shown.add_column(head, justify="right" if head in right else "left", overflow="fold")
-    column = heads.index(bar) if bar else -1
+    if not rows:
+        note("(nothing)")
+        return
+    shown = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for head, value in zip(heads, rows[0], strict=True):
+        shown.add_column(head, justify="right" if isinstance(value, int) else "left")
     if bar:
         shown.add_column("", no_wrap=True)
-    most = max((float(str(row[column])) for row in rows), default=0.0) if bar else 0.0
+    column = heads.index(bar) if bar else None
+    longest = max(_number(row[column]) for row in rows) if column is not None else 0
     for row in rows:
-        cells = [
-            human(int(str(value))) if index == column else escape(str(value))
-            for index, value in enumerate(row)
-        ]
-        if bar:
-            length = round(float(str(row[column])) / most * BAR_WIDTH) if most else 0
+        cells = [_cell(value, index == column) for index, value in enumerate(row)]
+        if column is not None:
+            length = round(_number(row[column]) / (longest or 1) * BAR_WIDTH)
             cells.append(f"[blue]{'█' * max(length, 1)}[/]")
         shown.add_row(*cells)
-    console.print(shown if rows else "[dim](nothing)[/]")
+    console.print(shown)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int)
+def _cell(value: object, is_size: bool) -> str:
+    if isinstance(value, int):
+        return human(value) if is_size else f"{value:,}"
+    return escape(str(value))
 
 
-def _syntax(text: str, language: str) -> Syntax:
-    return Syntax(text, language, theme=THEME, word_wrap=True, background_color="default")
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _indented(text: str, language: str) -> None:
+    syntax = Syntax(text, language, theme=THEME, word_wrap=True, background_color="default")
+    console.print(Padding(syntax, (1, 0, 0, 2)))
 
 
 def _body(source: str) -> str:
     """What a function of one `return` returns; any other function as it stands."""
-    head, _, body = source.partition(":\n")
-    body = dedent(body)
-    if head.startswith("def ") and body.startswith("return "):
-        return body.removeprefix("return ")
-    if body.startswith("return await "):
-        return body.removeprefix("return ")
-    return source
+    body = dedent(source.partition(":\n")[2]).strip()
+    if not body.startswith("return "):
+        return source
+    body = body.removeprefix("return ")
+    wrapped = body.startswith("(\n") and body.endswith("\n)")
+    return dedent(body[2:-2]) if wrapped else body
 
 
 def _clauses(text: str) -> str:
