@@ -1,0 +1,49 @@
+"""Reading JSON texts fast.
+
+The scanner of the standard library is called without the layers above it; orjson is used
+where it is installed, except for texts with an integer that it would turn into a float.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+_SHORTEST_LONG_INTEGER = 19
+_ONLY_DIGITS_MATTER = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
+_LONG_INTEGER = b"0" * _SHORTEST_LONG_INTEGER
+_scan = json.JSONDecoder().scan_once
+
+
+def scan(text: str) -> Any:
+    """The value of a JSON text, read by the standard library; ValueError where it is none."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return json.loads(text)
+    return value if end == len(text) else json.loads(text)
+
+
+def _guarded(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    digits, long_integer = _ONLY_DIGITS_MATTER, _LONG_INTEGER
+
+    def loads(text: str) -> Any:
+        try:
+            if text.encode().translate(digits).find(long_integer) < 0:
+                return parse(text)
+        except (ValueError, AttributeError):
+            pass  # NaN, half a surrogate, bytes: the standard library decides
+        return json.loads(text)
+
+    loads.__doc__ = "The value of a JSON text; ValueError where it is none."
+    return loads
+
+
+loads: Callable[[str], Any]
+try:
+    import orjson
+except ImportError:
+    loads = scan
+else:
+    loads = _guarded(orjson.loads)

@@ -1,0 +1,584 @@
+"""How values look to the drivers of SQLite and PostgreSQL, and what becomes of what they return.
+
+1. A target is a field, or `("expression", field)` for a value that does not come straight from
+   a column: its Decimals are not rounded to the places of a column, and numbers are brought to
+   the type that the field has.  A relation stands for the field that it points to.
+2. Every adapter takes None and gives it back, and takes a value that is adapted already.
+3. What a field of the user overrides has the last word when reading (`from_db_value`, after the
+   conversion here) and the first one when writing (`get_db_prep_value`, before the adapter).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal
+from enum import Enum
+from functools import cache, partial
+from itertools import count
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from aorm.sql.dialect import Adapter, Conversion, Converter, Dialect
+from aorm.sql.dialects import json_text
+
+UTC = datetime.timezone.utc  # noqa: UP017 (what the drivers return; datetime.UTC is the same)
+_DAY = 86_400
+_MILLION = 1_000_000
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+_FLOAT_SPEC = ".15g"
+_ANY_DIGITS = 200
+
+INTEGERS = frozenset(
+    f"{prefix}{name}"
+    for prefix, name in (
+        ("", "AutoField"),
+        ("Big", "AutoField"),
+        ("Small", "AutoField"),
+        ("", "IntegerField"),
+        ("Big", "IntegerField"),
+        ("Small", "IntegerField"),
+        ("Positive", "IntegerField"),
+        ("PositiveBig", "IntegerField"),
+        ("PositiveSmall", "IntegerField"),
+    )
+)
+TEXTS = frozenset(
+    ("CharField", "TextField", "SlugField", "FileField", "FilePathField", "EmailField", "URLField")
+)
+ADDRESSES = frozenset(("GenericIPAddressField", "IPAddressField"))
+
+
+class NullConversion(Conversion):
+    """A conversion whose template has to be used for None as well: user code may look at it."""
+
+    __slots__ = ()
+    takes_none: ClassVar[bool] = True
+
+
+# --- what a field is -------------------------------------------------------------
+
+
+def column_field(field: Any) -> Any:
+    """The field whose values stand in the column: what a relation finally points to."""
+    while True:
+        if getattr(field, "generated", False):
+            field = field.output_field
+        elif getattr(field, "remote_field", None) is not None and hasattr(field, "target_field"):
+            field = field.target_field
+        else:
+            return field
+
+
+def kind_of(field: Any) -> str:
+    """The internal type of the column of this field; empty for what is not a field."""
+    field = column_field(field)
+    found = getattr(field, "get_internal_type", None)
+    return (found() or "") if found is not None else ""
+
+
+def overrides(field: Any, name: str) -> bool:
+    """Whether the class of this field got this method from outside of aorm."""
+    method = getattr(type(field), name, None)
+    module = getattr(method, "__module__", None) or ""
+    return method is not None and not (module == "aorm" or module.startswith("aorm.fields"))
+
+
+def _split(target: Any) -> tuple[bool, Any]:
+    """Whether the target is an expression, and its field."""
+    if type(target) is tuple:
+        return True, target[1]
+    return False, target
+
+
+# --- adapters for both -----------------------------------------------------------
+
+
+def plain_text(value: Any) -> Any:
+    """A str that is nothing but a str: drivers look at the class, and would see an Enum."""
+    if value.__class__ is str or value is None:
+        return value
+    if isinstance(value, Enum):
+        value = value.value
+    return str.__str__(value) if isinstance(value, str) else value
+
+
+def plain_integer(value: Any) -> Any:
+    """An int that is nothing but an int."""
+    if value.__class__ is int or value is None:
+        return value
+    if isinstance(value, Enum):
+        value = value.value
+    return int(value) if isinstance(value, int) else value
+
+
+def plain(value: Any) -> Any:
+    """The value of a member of an Enum; anything else as it is."""
+    return value.value if isinstance(value, Enum) else value
+
+
+def json_adapter(field: Any) -> Adapter:
+    """What writes JSON texts with the encoder of this field."""
+    encoder = getattr(field, "encoder", None)
+    if encoder is None:
+        return _json_dumps
+    return partial(_json_dumps_with, encoder)
+
+
+def _json_dumps(value: Any) -> Any:
+    return None if value is None else json.dumps(value)
+
+
+def _json_dumps_with(encoder: Any, value: Any) -> Any:
+    return None if value is None else json.dumps(value, cls=encoder)
+
+
+@cache
+def zone(name: str) -> datetime.tzinfo:
+    """The time zone of this name."""
+    return UTC if name.upper() == "UTC" else ZoneInfo(name)
+
+
+# --- adapters of SQLite ----------------------------------------------------------
+
+
+def sqlite_datetime_utc(value: Any) -> Any:
+    """Under use_tz: the text of the time in UTC, without an offset."""
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is not None:
+            if value.tzinfo is not UTC:
+                value = value.astimezone(UTC)
+            value = value.replace(tzinfo=None)
+        return value.isoformat(" ")
+    return _date_as_datetime(value)
+
+
+def sqlite_datetime_local(value: Any) -> Any:
+    """Without use_tz: the text of a naive time."""
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is not None:
+            raise ValueError(
+                "SQLite backend does not support timezone-aware datetimes when USE_TZ is False."
+            )
+        return value.isoformat(" ")
+    return _date_as_datetime(value)
+
+
+def _date_as_datetime(value: Any) -> Any:
+    return f"{value.isoformat()} 00:00:00" if isinstance(value, datetime.date) else value
+
+
+def sqlite_date(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def sqlite_time(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        value = value.timetz()
+    if not isinstance(value, datetime.time):
+        return value
+    if value.tzinfo is not None:
+        raise ValueError("SQLite backend does not support timezone-aware times.")
+    return value.isoformat()
+
+
+def sqlite_duration(value: Any) -> Any:
+    if isinstance(value, datetime.timedelta):
+        return (value.days * _DAY + value.seconds) * _MILLION + value.microseconds
+    return value
+
+
+def sqlite_uuid(value: Any) -> Any:
+    return value.hex if isinstance(value, uuid.UUID) else value
+
+
+def sqlite_number(value: Any) -> Any:
+    """A Decimal as the number that a numeric column would hold: an int where it is one."""
+    if not isinstance(value, Decimal):
+        return value
+    if not value.is_finite():
+        return float(value)
+    whole = int(value)
+    return whole if whole == value and _MIN_INTEGER <= whole <= _MAX_INTEGER else float(value)
+
+
+def decimal_rounder(field: Any) -> Adapter | None:
+    """What rounds a Decimal to the places of a column, half to even; None where it has none.
+
+    For what is stored in SQLite, whose columns round nothing; a value to compare with stays.
+    """
+    places = getattr(field, "decimal_places", None)
+    if places is None:
+        return None
+    unit, context = Decimal(1).scaleb(-places), Context(prec=_ANY_DIGITS)
+
+    def rounded(value: Any) -> Any:
+        if value.__class__ is Decimal and value.is_finite():
+            return value.quantize(unit, context=context)
+        return value
+
+    return rounded
+
+
+_SQLITE_BY_CLASS: dict[type, Adapter] = {
+    datetime.date: sqlite_date,
+    datetime.time: sqlite_time,
+    datetime.timedelta: sqlite_duration,
+    uuid.UUID: sqlite_uuid,
+    Decimal: sqlite_number,
+}
+
+
+def sqlite_any(value: Any, *, use_tz: bool = True) -> Any:
+    """A value of which nothing is known but its class."""
+    value = plain(value)
+    if isinstance(value, datetime.datetime):
+        return sqlite_datetime_utc(value) if use_tz else sqlite_datetime_local(value)
+    for known, adapt in _SQLITE_BY_CLASS.items():
+        if isinstance(value, known):
+            return adapt(value)
+    return value
+
+
+# --- converters of SQLite --------------------------------------------------------
+
+_UUID_INT = uuid.UUID.int.__set__  # type: ignore[attr-defined]
+_UUID_SAFE = uuid.UUID.is_safe.__set__  # type: ignore[attr-defined]
+_UUID_UNKNOWN = uuid.SafeUUID.unknown
+
+
+def uuid_from_hex(
+    text: str,
+    new: Any = object.__new__,
+    kind: Any = uuid.UUID,
+    set_int: Any = _UUID_INT,
+    set_safe: Any = _UUID_SAFE,
+    safe: Any = _UUID_UNKNOWN,
+) -> uuid.UUID:
+    """A UUID from its 32 digits, four times as fast as its own constructor."""
+    made: uuid.UUID = new(kind)
+    set_int(made, int(text, 16))
+    set_safe(made, safe)
+    return made
+
+
+def _any_uuid(value: Any) -> Any:
+    if value is None or isinstance(value, uuid.UUID):
+        return value
+    return uuid.UUID(bytes=value) if isinstance(value, bytes) else uuid.UUID(str(value))
+
+
+def _any_datetime(value: Any) -> Any:
+    """A datetime from any text that SQLite may hold, as it is written."""
+    if value is None or isinstance(value, datetime.datetime):
+        return value
+    return datetime.datetime.fromisoformat(value)
+
+
+def _any_datetime_utc(value: Any) -> Any:
+    found = _any_datetime(value)
+    if found is None:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _any_datetime_in(where: datetime.tzinfo) -> Converter:
+    def convert(value: Any) -> Any:
+        found = _any_datetime(value)
+        if found is None or found.tzinfo is None:
+            return found
+        return found.astimezone(where).replace(tzinfo=None)
+
+    return convert
+
+
+def _any_date(value: Any) -> Any:
+    if isinstance(value, str):
+        return datetime.date.fromisoformat(value[:10])
+    return value.date() if isinstance(value, datetime.datetime) else value
+
+
+def _any_time(value: Any) -> Any:
+    if isinstance(value, str):
+        return datetime.time.fromisoformat(value.replace("T", " ").rpartition(" ")[2])
+    return value
+
+
+def _any_duration(value: Any) -> Any:
+    return datetime.timedelta(0, 0, value) if isinstance(value, int | float) else value
+
+
+def _any_boolean(value: Any) -> Any:
+    return bool(value) if value in (0, 1) else value
+
+
+def _column_decimal(places: int) -> Converter:
+    """A Decimal of the places of the column, from an int, a float or a text."""
+    unit, context, spec = Decimal(1).scaleb(-places), Context(prec=_ANY_DIGITS), f".{places}f"
+
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        if value.__class__ is float:
+            return Decimal(format(value, spec))
+        return Decimal(value).quantize(unit, context=context)
+
+    return convert
+
+
+def expression_decimal(value: Any) -> Any:
+    """A Decimal with as many digits as a float can vouch for."""
+    if value.__class__ is float:
+        return Decimal(format(value, _FLOAT_SPEC))
+    return value if value is None or isinstance(value, Decimal) else Decimal(value)
+
+
+def _sqlite_decimal_conversion(field: Any, expression: bool) -> Conversion:
+    places = getattr(field, "decimal_places", None)
+    if expression or places is None:
+        return Conversion(
+            "expression_decimal({0})",
+            {"expression_decimal": expression_decimal},
+            expression_decimal,
+        )
+    # A numeric column holds 5.00 as the integer 5; beyond 53 bits only that is exact.
+    zeros = f".{'0' * places}" if places else ""
+    template = (
+        f"Decimal(format({{0}}, '.{places}f') if {{0}}.__class__ is float else '%d{zeros}' % {{0}})"
+    )
+    return Conversion(template, {"Decimal": Decimal}, _column_decimal(places))
+
+
+# --- both dialects ---------------------------------------------------------------
+
+_numbers = count(1)
+
+
+def _named(function: Callable[..., Any], hint: str) -> tuple[str, dict[str, Any]]:
+    """A name for a function that no other conversion uses."""
+    name = f"{hint}_{next(_numbers)}"
+    return name, {name: function}
+
+
+def _json_conversion(field: Any) -> Conversion:
+    decoder = getattr(field, "decoder", None)
+    loads: Callable[[str], Any] = json_text.loads
+    name, names = "json_loads", {"json_loads": loads}
+    if decoder is not None:
+        loads = partial(json.loads, cls=decoder)
+        name, names = _named(loads, "json_loads")
+
+    def convert(value: Any) -> Any:
+        # A path into JSON may give plain text, which is the value itself.
+        if not isinstance(value, str | bytes):
+            return value
+        try:
+            return loads(value)  # type: ignore[arg-type]
+        except ValueError:
+            return value
+
+    return Conversion(f"{name}({{0}})", names, convert)
+
+
+def _typed(kind: type, name: str) -> Conversion:
+    """A number that a function or an aggregate may have given another type."""
+
+    def convert(value: Any) -> Any:
+        return value if value is None or value.__class__ is kind else kind(value)
+
+    return Conversion(
+        f"{{0}} if {{0}}.__class__ is {name} else {name}({{0}})", {name: kind}, convert
+    )
+
+
+def _then_user(conversion: Conversion | None, field: Any, dialect: Dialect) -> Conversion | None:
+    """The conversion, and after it what the class of the field does to the value."""
+    if not (hasattr(field, "from_db_value") and overrides(field, "from_db_value")):
+        return conversion
+    before, theirs = (conversion.function if conversion else None), field.from_db_value
+
+    def convert(value: Any) -> Any:
+        if before is not None:
+            value = before(value)
+        return theirs(value, None, dialect)
+
+    name, names = _named(convert, "from_db_value")
+    return NullConversion(f"{name}({{0}})", names, convert)
+
+
+class _CommonValues:
+    """What a field of the user adds, around what the dialect does by itself."""
+
+    def adapter(self, dialect: Dialect, target: Any) -> Adapter | None:
+        """What turns a prepared value into what the driver binds; None where nothing does."""
+        expression, field = _split(target)
+        field = column_field(field)
+        own = self.own_adapter(dialect, field, kind_of(field), expression)
+        if not overrides(field, "get_db_prep_value"):
+            return own
+        theirs = field.get_db_prep_value
+        if own is None:
+            return lambda value: theirs(value, connection=dialect, prepared=True)
+        return lambda value: own(theirs(value, connection=dialect, prepared=True))
+
+    def conversion(self, dialect: Dialect, target: Any) -> Conversion | None:
+        """What turns what the driver returns into a value of the field; None: nothing."""
+        expression, field = _split(target)
+        column = column_field(field)
+        found = self.own_conversion(dialect, column, kind_of(column), expression)
+        found = _then_user(found, column, dialect)
+        return found if field is column else _then_user(found, field, dialect)
+
+    def own_adapter(
+        self, dialect: Dialect, field: Any, kind: str, expression: bool
+    ) -> Adapter | None:
+        raise NotImplementedError
+
+    def own_conversion(
+        self, dialect: Dialect, field: Any, kind: str, expression: bool
+    ) -> Conversion | None:
+        raise NotImplementedError
+
+
+_SQLITE_ADAPTERS: Mapping[str, Adapter | None] = {
+    **dict.fromkeys(INTEGERS | TEXTS | ADDRESSES | {"FloatField", "BooleanField", "BinaryField"}),
+    "DateField": sqlite_date,
+    "TimeField": sqlite_time,
+    "DurationField": sqlite_duration,
+    "UUIDField": sqlite_uuid,
+}
+_BOOLEAN = Conversion("{0} != 0", {}, _any_boolean)
+_SQLITE_CONVERSIONS: Mapping[str, Conversion] = {
+    "BooleanField": _BOOLEAN,
+    "DateField": Conversion("date_of({0})", {"date_of": datetime.date.fromisoformat}, _any_date),
+    "TimeField": Conversion("time_of({0})", {"time_of": datetime.time.fromisoformat}, _any_time),
+    "DurationField": Conversion(
+        "timedelta(0, 0, {0})", {"timedelta": datetime.timedelta}, _any_duration
+    ),
+    "UUIDField": Conversion("uuid_from_hex({0})", {"uuid_from_hex": uuid_from_hex}, _any_uuid),
+}
+_NUMBERS: Mapping[str, Conversion] = {
+    **dict.fromkeys(INTEGERS, _typed(int, "int")),
+    "FloatField": _typed(float, "float"),
+}
+
+
+class SqliteValues(_CommonValues):
+    """Values as Django stores them in SQLite, which knows integers, floats, texts and bytes."""
+
+    def own_adapter(
+        self, dialect: Dialect, field: Any, kind: str, expression: bool
+    ) -> Adapter | None:
+        if kind == "DateTimeField":
+            return sqlite_datetime_utc if dialect.use_tz else sqlite_datetime_local
+        if kind == "DecimalField":
+            return sqlite_number
+        if kind == "JSONField":
+            return json_adapter(field)
+        if kind in _SQLITE_ADAPTERS:
+            return _SQLITE_ADAPTERS[kind]
+        return partial(sqlite_any, use_tz=dialect.use_tz)
+
+    def own_conversion(
+        self, dialect: Dialect, field: Any, kind: str, expression: bool
+    ) -> Conversion | None:
+        if kind == "DateTimeField":
+            names = {"datetime_of": datetime.datetime.fromisoformat}
+            if dialect.use_tz:
+                # "Z" fails on whatever has an offset or no time, which then goes the long way.
+                return Conversion("datetime_of({0} + 'Z')", names, _any_datetime_utc)
+            return Conversion("datetime_of({0})", names, _any_datetime_in(zone(dialect.time_zone)))
+        if kind == "DecimalField":
+            return _sqlite_decimal_conversion(field, expression)
+        if kind == "JSONField":
+            return _json_conversion(field)
+        if expression and kind in _NUMBERS:
+            return _NUMBERS[kind]
+        return _SQLITE_CONVERSIONS.get(kind)
+
+
+def _aware_in(where: datetime.tzinfo) -> Adapter:
+    def adapt(value: Any) -> Any:
+        if isinstance(value, datetime.datetime):
+            return value.replace(tzinfo=where) if value.tzinfo is None else value
+        if isinstance(value, datetime.date):
+            return datetime.datetime(value.year, value.month, value.day, tzinfo=where)
+        return value
+
+    return adapt
+
+
+def _naive_in(where: datetime.tzinfo) -> Converter:
+    def convert(value: Any) -> Any:
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(where).replace(tzinfo=None)
+
+    return convert
+
+
+def _postgresql_decimal(value: Any) -> Any:
+    return value if value is None or isinstance(value, Decimal) else Decimal(value)
+
+
+def _text_or_none(value: Any) -> Any:
+    return value if value is None else str(value)
+
+
+_POSTGRESQL_ADAPTERS: Mapping[str, Adapter | None] = {
+    **dict.fromkeys(INTEGERS, plain_integer),
+    **dict.fromkeys(TEXTS, plain_text),
+    **dict.fromkeys(ADDRESSES, plain_text),
+    **dict.fromkeys(
+        (
+            "BinaryField",
+            "BooleanField",
+            "DateField",
+            "DecimalField",
+            "DurationField",
+            "FloatField",
+            "TimeField",
+            "UUIDField",
+        )
+    ),
+}
+_POSTGRESQL_CONVERSIONS: Mapping[str, Conversion] = dict.fromkeys(
+    ADDRESSES, Conversion("str({0})", {}, _text_or_none)
+)
+
+
+class PostgresqlValues(_CommonValues):
+    """Values as PostgreSQL's drivers have them by themselves; JSON goes both ways as text."""
+
+    def own_adapter(
+        self, dialect: Dialect, field: Any, kind: str, expression: bool
+    ) -> Adapter | None:
+        if kind == "DateTimeField":
+            return _aware_in(UTC if dialect.use_tz else zone(dialect.time_zone))
+        if kind == "JSONField":
+            return json_adapter(field)
+        return _POSTGRESQL_ADAPTERS.get(kind, plain)
+
+    def own_conversion(
+        self, dialect: Dialect, field: Any, kind: str, expression: bool
+    ) -> Conversion | None:
+        if kind == "DateTimeField" and not dialect.use_tz:
+            where = zone(dialect.time_zone)
+            name, names = _named(where, "zone")  # type: ignore[arg-type]
+            template = f"{{0}}.astimezone({name}).replace(tzinfo=None)"
+            return Conversion(template, names, _naive_in(where))
+        if kind == "JSONField":
+            return _json_conversion(field)
+        if expression and kind in _NUMBERS:
+            return _NUMBERS[kind]
+        if expression and kind == "DecimalField":
+            return Conversion(
+                "{0} if {0}.__class__ is Decimal else Decimal({0})",
+                {"Decimal": Decimal},
+                _postgresql_decimal,
+            )
+        return _POSTGRESQL_CONVERSIONS.get(kind)
