@@ -8,7 +8,7 @@ lookup with columns and joins, in a `Where`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from aorm.errors import FieldError
@@ -29,14 +29,17 @@ from aorm.query.shapes import is_structural, normalised, shape_of
 class Argument:
     """A value that a lookup was given: its slot, and a sample to find the structure with."""
 
-    __slots__ = ("sample", "slot")
+    __slots__ = ("converter", "sample", "slot", "volatile")
 
     def __init__(self, slot: int, sample: Any) -> None:
         self.slot = slot
         self.sample = sample
+        self.converter: Callable[[Any], Any] | None = None
+        self.volatile = False  # the structure fits this value alone
 
-    def shifted(self, offset: int) -> Argument:
-        return Argument(self.slot + offset, self.sample)
+    def use(self, converter: Callable[[Any], Any] | None) -> None:
+        """Remember what the values of this slot go through."""
+        self.converter = converter
 
 
 def argument(value: Any, slots: Slots) -> Any:
@@ -48,7 +51,9 @@ def argument(value: Any, slots: Slots) -> Any:
         return QueryNode(query, slots.take(len(values)))
     if isinstance(value, list | tuple | set | frozenset) and any(map(is_structural, value)):
         return [argument(item, slots) for item in value]
-    return Argument(slots.take(), value)
+    made = Argument(slots.take(), value)
+    slots.arguments.append(made)
+    return made
 
 
 def collect_value(value: Any, values: list[Any]) -> None:

@@ -29,10 +29,11 @@ INT4, INT8 = 2**31, 2**63
 class Slots:
     """Numbers the values of a tree, and remembers them while the tree is resolved."""
 
-    __slots__ = ("next",)
+    __slots__ = ("arguments", "first", "next")
 
     def __init__(self, first: int) -> None:
-        self.next = first
+        self.first = self.next = first
+        self.arguments: list[Any] = []
 
     def take(self, count: int = 1) -> int:
         first = self.next

@@ -1,0 +1,460 @@
+"""A query while it is made: the mutable form of `Query`, with its tables and names.
+
+1. A `Draft` lives only while one step of a query is derived or while it is compiled.
+2. A join is counted for each use, and left out of the SQL when nothing uses it any more.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from itertools import count, product
+from string import ascii_uppercase
+from typing import Any
+
+from aorm.errors import FieldError
+from aorm.query.expressions import Col, QueryNode, Ref, ResolvedOuterRef
+from aorm.query.joins import INNER, LOUTER, Join
+from aorm.query.paths import LOOKUP_SEP, JoinInfo, Path, choices, names_to_path
+
+
+class State:
+    """All that makes up a query; `Query` is the immutable form and `Draft` the mutable one."""
+
+    __slots__ = (
+        "alias_prefix",
+        "annotation_mask",
+        "annotations",
+        "combined",
+        "combinator",
+        "default_cols",
+        "default_ordering",
+        "deferred",
+        "distinct",
+        "distinct_fields",
+        "empty",
+        "external_aliases",
+        "filter_is_sticky",
+        "filtered_relations",
+        "form",
+        "group_by",
+        "joins",
+        "limit",
+        "limit_one",
+        "lock",
+        "model",
+        "offset",
+        "order_by",
+        "refs",
+        "select",
+        "select_related",
+        "slots",
+        "standard_ordering",
+        "subquery",
+        "used_aliases",
+        "values_names",
+        "where",
+    )
+    model: Any
+    joins: dict[str, Join]
+    refs: dict[str, int]
+    where: Any
+    annotations: dict[str, Any]
+    annotation_mask: tuple[str, ...] | None
+    select: tuple[Any, ...]
+    default_cols: bool
+    form: tuple[str, Any]
+    values_names: tuple[str, ...]
+    group_by: Any
+    order_by: tuple[Any, ...]
+    default_ordering: bool
+    standard_ordering: bool
+    distinct: bool
+    distinct_fields: tuple[str, ...]
+    limit: int | None
+    offset: int | None
+    limit_one: bool
+    lock: tuple[Any, ...] | None
+    deferred: tuple[frozenset[str], bool]
+    select_related: Any
+    empty: bool
+    slots: int
+    subquery: bool
+    alias_prefix: str
+    external_aliases: frozenset[str]
+    used_aliases: frozenset[str]
+    filter_is_sticky: bool
+    filtered_relations: dict[str, Any]
+    combinator: tuple[str, bool] | None
+    combined: tuple[Any, ...]
+
+    def copy_state(self, other: State) -> None:
+        for name in State.__slots__:
+            setattr(self, name, getattr(other, name))
+
+    # --- facts ------------------------------------------------------------------------
+
+    @property
+    def opts(self) -> Any:
+        return self.model._meta
+
+    @property
+    def is_sliced(self) -> bool:
+        return self.limit is not None or self.offset is not None
+
+    @property
+    def is_limited_to_one(self) -> bool:
+        return self.limit_one
+
+    @property
+    def annotation_select(self) -> dict[str, Any]:
+        """The annotations that are selected."""
+        mask = self.annotation_mask
+        if mask is None:
+            return self.annotations
+        return {name: self.annotations[name] for name in mask if name in self.annotations}
+
+    @property
+    def has_select_fields(self) -> bool:
+        return bool(self.select or self.annotation_mask)
+
+
+class Draft(State):
+    """A query that is being changed."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, query: State) -> Draft:
+        """A draft that starts as this query."""
+        made = cls()
+        made.copy_state(query)
+        made.joins = dict(query.joins)
+        made.refs = dict(query.refs)
+        made.annotations = dict(query.annotations)
+        made.filtered_relations = dict(query.filtered_relations)
+        return made
+
+    # --- aliases ------------------------------------------------------------------------
+
+    @property
+    def base_alias(self) -> str:
+        return next(iter(self.joins))
+
+    def initial_alias(self) -> str:
+        """The alias of the model's own table, which is added when it is missing."""
+        if self.joins:
+            alias = self.base_alias
+            self.refs[alias] += 1
+            return alias
+        table = self.opts.db_table
+        alias = self._new_alias(table)
+        self.joins[alias] = Join(alias, table)
+        self.refs[alias] = 1
+        return alias
+
+    def _new_alias(self, table: str) -> str:
+        if table not in self.joins and self.alias_prefix == "T" and not self._is_annotation(table):
+            return table
+        alias = f"{self.alias_prefix}{len(self.joins) + (self.alias_prefix == 'T')}"
+        number = len(self.joins) + 1
+        while alias in self.joins:
+            number += 1
+            alias = f"{self.alias_prefix}{number}"
+        return alias
+
+    def _is_annotation(self, name: str) -> bool:
+        return any(f.filtered_alias == name for f in self.filtered_relations.values()) if (
+            self.filtered_relations
+        ) else False
+
+    def join(self, join: Join, reuse: Collection[str] | None) -> str:
+        """The alias for a step: of an equal join that may be used again, or of a new one."""
+        found = [
+            alias
+            for alias, other in self.joins.items()
+            if (reuse is None or alias in reuse) and other.parent is not None and other.same_as(join)
+        ]
+        if found:
+            alias = join.table if join.table in found else found[-1]
+            self.refs[alias] += 1
+            return alias
+        alias = self._new_alias(join.alias or join.table)
+        kind = LOUTER if join.nullable or self.joins[join.parent].kind == LOUTER else INNER  # type: ignore[index]
+        self.joins[alias] = replace(join, alias=alias, kind=kind)
+        self.refs[alias] = 1
+        return alias
+
+    def unref(self, alias: str, count: int = 1) -> None:
+        self.refs[alias] -= count
+
+    def promote_joins(self, aliases: Iterable[str]) -> None:
+        """Make joins LEFT OUTER where a row may be missing, and all joined from them."""
+        todo = list(aliases)
+        while todo:
+            alias = todo.pop(0)
+            join = self.joins[alias]
+            if join.parent is None:
+                continue
+            parent_is_outer = self.joins[join.parent].kind == LOUTER
+            if (join.nullable or parent_is_outer) and join.kind != LOUTER:
+                self.joins[alias] = replace(join, kind=LOUTER)
+                todo.extend(
+                    other
+                    for other, each in self.joins.items()
+                    if each.parent == alias and other not in todo
+                )
+
+    def demote_joins(self, aliases: Iterable[str]) -> None:
+        """Make joins INNER, and those that they are joined from."""
+        todo = list(aliases)
+        while todo:
+            alias = todo.pop(0)
+            join = self.joins[alias]
+            if join.kind == LOUTER:
+                self.joins[alias] = replace(join, kind=INNER)
+                parent = join.parent
+                if parent is not None and self.joins[parent].kind == LOUTER:
+                    todo.append(parent)
+
+    def inner_aliases(self) -> set[str]:
+        return {a for a, j in self.joins.items() if j.parent is not None and j.kind == INNER}
+
+    def can_be_null(self, alias: str) -> bool:
+        return self.joins[alias].kind == LOUTER
+
+    # --- relabeling -------------------------------------------------------------------
+
+    def map_expressions(self, change: Callable[[Any], Any]) -> None:
+        """Apply a function to every expression of this query."""
+        self.where = change(self.where)
+        self.annotations = {name: change(a) for name, a in self.annotations.items()}
+        self.select = tuple(map(change, self.select))
+        if isinstance(self.group_by, tuple):
+            self.group_by = tuple(map(change, self.group_by))
+        self.order_by = tuple(
+            change(o) if hasattr(o, "get_source_expressions") and not _is_unresolved(o) else o
+            for o in self.order_by
+        )
+
+    def relabel(self, aliases: dict[str, str]) -> None:
+        """Give tables other aliases."""
+        if not aliases:
+            return
+        self.joins = {
+            aliases.get(alias, alias): join.relabeled(aliases) for alias, join in self.joins.items()
+        }
+        self.refs = {aliases.get(alias, alias): count for alias, count in self.refs.items()}
+        self.used_aliases = frozenset(aliases.get(a, a) for a in self.used_aliases)
+        self.external_aliases = frozenset(aliases.get(a, a) for a in self.external_aliases)
+        self.map_expressions(lambda e: e.relabeled(aliases))
+
+    def bump_prefix(self, other: State, exclude: Collection[str] = ()) -> None:
+        """Take aliases that the query around does not have."""
+        if self.alias_prefix != other.alias_prefix:
+            return
+        used = {self.alias_prefix, other.alias_prefix} | _prefixes(self) | _prefixes(other)
+        self.alias_prefix = next(p for p in _candidate_prefixes() if p not in used)
+        self.relabel(
+            {
+                alias: f"{self.alias_prefix}{number}"
+                for number, alias in enumerate(self.joins)
+                if alias not in exclude
+            }
+        )
+
+    # --- names --------------------------------------------------------------------------
+
+    def path(self, names: list[str], opts: Any = None, **options: Any) -> Path:
+        return names_to_path(
+            names, opts or self.opts, self.annotations, self.filtered_relations, **options
+        )
+
+    def setup_joins(
+        self,
+        names: list[str],
+        opts: Any,
+        alias: str,
+        reuse: Collection[str] | None = None,
+        allow_many: bool = True,
+    ) -> JoinInfo:
+        """Join the tables that a name passes; transforms may stand at its end."""
+        transforms: list[str] = []
+        error: FieldError | None = None
+        for pivot in range(len(names), 0, -1):
+            try:
+                path = self.path(
+                    names[:pivot], opts, allow_many=allow_many, fail_on_missing=True
+                )
+            except FieldError as failure:
+                if pivot == 1:
+                    raise
+                error = failure
+            else:
+                transforms = names[pivot:]
+                break
+
+        def apply(column: Any, _alias: str) -> Any:
+            for name in transforms:
+                column = self.transformed(column, name, error)
+            return column
+
+        joins = [alias]
+        for step in path.steps:
+            filtered = getattr(step, "filtered_relation", None)
+            nullable = self.is_nullable(step.join_field) if step.direct else True
+            table = step.to_opts.db_table
+            join = Join(
+                filtered.alias if filtered is not None else table,
+                table,
+                parent=alias,
+                field=step.join_field,
+                nullable=nullable,
+                filtered=filtered,
+            )
+            allowed = reuse if step.m2m or filtered is not None else None
+            alias = self.join(join, allowed)
+            joins.append(alias)
+        return JoinInfo(
+            path.final_field,
+            path.targets,
+            path.steps[-1].to_opts if path.steps else opts,
+            joins,
+            path.steps,
+            apply,
+        )
+
+    def transformed(self, column: Any, name: str, error: FieldError | None = None) -> Any:
+        """A column under a transform; FieldError with its lookups where there is none."""
+        transform = column.get_transform(name)
+        if transform is None:
+            if error is not None:
+                raise error
+            raise unsupported_lookup(column, name)
+        return transform(column)
+
+    def is_nullable(self, field: Any) -> bool:
+        return bool(getattr(field, "null", False))
+
+    def trim_joins(
+        self, targets: tuple[Any, ...], joins: list[str], path: list[Any]
+    ) -> tuple[tuple[Any, ...], str, list[str]]:
+        """Do without joins at the end whose column stands in the table before as well."""
+        joins = joins[:]
+        for step in reversed(path):
+            if len(joins) == 1 or not step.direct or step.filtered_relation is not None:
+                break
+            foreign = {pair[1].column for pair in step.join_field.related_fields}
+            if not {target.column for target in targets} <= foreign:
+                break
+            local = {pair[1].column: pair[0] for pair in step.join_field.related_fields}
+            targets = tuple(local[target.column] for target in targets)
+            self.unref(joins.pop())
+        return targets, joins[-1], joins
+
+    def ref(
+        self,
+        name: str,
+        allow_joins: bool = True,
+        reuse: Any = None,
+        summarize: bool = False,
+    ) -> Any:
+        """What a name stands for: an annotation, or a column, which may need joins."""
+        annotation = self.annotations.get(name)
+        if annotation is not None:
+            if not allow_joins:
+                _refuse_joined(annotation)
+            if summarize:
+                return Ref(name, self.annotation_select.get(name, annotation))
+            return annotation
+        names = name.split(LOOKUP_SEP)
+        annotation = self.annotations.get(names[0])
+        if annotation is not None:
+            for transform in names[1:]:
+                annotation = self.transformed(annotation, transform)
+            return annotation
+        info = self.setup_joins(names, self.opts, self.initial_alias(), reuse)
+        targets, alias, joins = self.trim_joins(info.targets, info.joins, info.path)
+        if not allow_joins and len(joins) > 1:
+            raise FieldError("Joined field references are not permitted in this query")
+        if len(targets) > 1:
+            raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
+        if reuse is not None:
+            reuse.update(joins)
+        target = targets[0]
+        if getattr(target, "column", None) is None and hasattr(target, "get_col"):
+            column = target.get_col(alias)
+        else:
+            column = Col(alias, target)
+        column = info.transform(column, alias)
+        if isinstance(column, Col):
+            column.possibly_multivalued = any(getattr(s, "m2m", False) for s in info.path)
+        return column
+
+    # --- subqueries ---------------------------------------------------------------------
+
+    def choices(self) -> str:
+        return choices(self.opts, self.annotations)
+
+
+def _refuse_joined(annotation: Any) -> None:
+    for each in annotation.walk():
+        if isinstance(each, Col) and each.alias is not None and getattr(
+            each, "possibly_multivalued", False
+        ):
+            raise FieldError("Joined field references are not permitted in this query")
+
+
+def _is_unresolved(expression: Any) -> bool:
+    from_names = getattr(expression, "walk", None)
+    if from_names is None:
+        return True
+    return any(hasattr(e, "name") and not isinstance(e, Ref) for e in expression.walk())
+
+
+def unsupported_lookup(column: Any, name: str) -> FieldError:
+    """The error for a lookup or transform that a column does not have."""
+    field = column._output_field_or_none
+    kind = type(field).__name__
+    known = sorted(field.get_lookups()) if field is not None else []
+    near = _near(name, known)
+    hint = f", perhaps you meant {' or '.join(near)}?" if near else "."
+    text = f"Unsupported lookup {name!r} for {kind} or join on the field not permitted{hint}"
+    if not near:
+        text += f" Its lookups and transforms are: {', '.join(known)}"
+    return FieldError(text)
+
+
+def _near(name: str, known: list[str]) -> list[str]:
+    return difflib.get_close_matches(name, known)
+
+
+def _candidate_prefixes() -> Iterable[str]:
+    start = ascii_uppercase[ascii_uppercase.index("U") :] + ascii_uppercase[:20]
+    for length in count(1):
+        for letters in product(start, repeat=length):
+            prefix = "".join(letters)
+            if prefix != "T":
+                yield prefix
+
+
+def _prefixes(state: State) -> set[str]:
+    """The alias prefixes of the queries inside this one."""
+    found: set[str] = set()
+    for expression in (state.where, *state.annotations.values(), *state.select):
+        for each in expression.walk() if hasattr(expression, "walk") else ():
+            if isinstance(each, QueryNode):
+                found.add(each.query.alias_prefix)
+                found |= _prefixes(each.query)
+    return found
+
+
+def outer_references(state: State) -> list[ResolvedOuterRef]:
+    """The references of this query to a query around it."""
+    return [
+        each
+        for expression in (state.where, *state.annotations.values(), *state.select)
+        for each in expression.walk()
+        if isinstance(each, ResolvedOuterRef)
+    ]

@@ -1,0 +1,656 @@
+"""Lookups: comparisons of an expression with a value, found by name (`exact`, `in`, `gte`, …).
+
+1. A lookup never keeps a value: `accept` turns an `Argument` into a `Param` and leaves in the
+   argument the converter that each later value of the same shape goes through.
+2. The converter refuses a wrong value, so that it never comes near the database.
+3. How a lookup is spelt stands in `aorm.sql`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from aorm.errors import FieldError
+from aorm.fields import numbers, various
+from aorm.fields.base import Field
+from aorm.query.conditions import NOTHING, Argument, argument, collect_value
+from aorm.query.expressions import (
+    INT8,
+    Expression,
+    Param,
+    QueryNode,
+    Slots,
+    Subquery,
+    int_kind,
+)
+from aorm.query.shapes import ItemShapes, normalised, shape_of
+
+Converter = Callable[[Any], Any]
+_BOOLEAN = various.BooleanField()
+
+
+class OutOfRange(Exception):
+    """A value that the structure for its type cannot hold: the query is built for it alone."""
+
+
+class AlwaysTrue(Exception):
+    """A condition that every row with a value satisfies."""
+
+
+class Items(list[Any]):
+    """Several operands on the right side of a lookup."""
+
+
+def pipe(first: Converter | None, second: Converter | None) -> Converter | None:
+    """Both converters, one after the other."""
+    if first is None or second is None:
+        return first or second
+    return lambda value: second(first(value))
+
+
+class Lookup(Expression):
+    """A condition `lhs <lookup> rhs`; the base of all lookups."""
+
+    lookup_name: str = ""
+    prepare_rhs = True
+    can_use_none_as_rhs = False
+    takes_list = False
+    template: str | None = None
+
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        self.lhs = lhs
+        self.rhs = rhs
+        if type(rhs) is Argument or isinstance(rhs, list | QueryNode):
+            self._settle()
+
+    # --- operands ---------------------------------------------------------------------
+
+    def get_source_expressions(self) -> list[Any]:
+        rhs = self.rhs
+        if isinstance(rhs, Items):
+            return [self.lhs, *rhs]
+        return [self.lhs, rhs] if hasattr(rhs, "walk") else [self.lhs]
+
+    def set_source_expressions(self, expressions: Any) -> None:
+        self.lhs, *rest = expressions
+        if isinstance(self.rhs, Items):
+            self.rhs = Items(rest)
+        elif rest:
+            (self.rhs,) = rest
+
+    def rhs_is_direct_value(self) -> bool:
+        return not hasattr(self.rhs, "walk") or isinstance(self.rhs, Param)
+
+    def _make_shape(self) -> Hashable:
+        rhs = self.rhs
+        if isinstance(rhs, Items):
+            right: Hashable = ItemShapes(item.shape for item in rhs)
+        elif type(rhs) is Argument:
+            right = (Argument, rhs.slot)
+        else:
+            right = shape_of(normalised(rhs))
+        options = tuple(
+            (k, v) for k, v in self.__dict__.items() if k not in ("lhs", "rhs") and k[0] != "_"
+        )
+        return (type(self), self.lhs.shape if hasattr(self.lhs, "shape") else self.lhs, right, options)
+
+    def collect(self, values: list[Any]) -> None:
+        self.lhs.collect(values)
+        if isinstance(self.rhs, Items):
+            for item in self.rhs:
+                item.collect(values)
+        else:
+            collect_value(self.rhs, values)
+
+    def parametrised(self, slots: Slots) -> Any:
+        clone = self.copy()
+        clone.lhs = self.lhs.parametrised(slots)
+        clone.rhs = argument(normalised(self.rhs), slots)
+        return clone
+
+    def resolve(self, scope: Any) -> Any:
+        clone = self.copy()
+        clone.lhs = self.lhs.resolve(scope)
+        rhs = self.rhs
+        if type(rhs) is list:
+            clone.rhs = [item.resolve(scope) if hasattr(item, "resolve") else item for item in rhs]
+        elif hasattr(rhs, "resolve"):
+            clone.rhs = rhs.resolve(scope)
+        clone._settle()
+        if scope.summarize:
+            clone.is_summary = True
+        return clone
+
+    @property
+    def output_field(self) -> Any:
+        return _BOOLEAN
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        return True
+
+    # --- the right side ---------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Give the right side its final form."""
+        rhs = self.rhs
+        if type(rhs) is Argument:
+            self.rhs = self._bilateral(self.accept(rhs))
+        elif type(rhs) is list:
+            self.rhs = Items(
+                self._bilateral(self.accept_item(item) if type(item) is Argument else item)
+                for item in rhs
+            )
+        elif isinstance(rhs, QueryNode | Subquery):
+            self.accept_query(rhs)
+
+    def _bilateral(self, rhs: Any) -> Any:
+        found = getattr(self.lhs, "get_bilateral_transforms", list)()
+        for transform in found:
+            rhs = transform(rhs)
+        return rhs
+
+    def accept(self, given: Argument) -> Any:
+        """The parameter for a value; raises what the field raises for a wrong one."""
+        return self._param(given, self.converter(given.sample))
+
+    def accept_item(self, given: Argument) -> Any:
+        return self._param(given, scalar_converter(self.lhs, given.sample))
+
+    def _param(self, given: Argument, convert: Converter | None, **options: Any) -> Param:
+        kind: Hashable = shape_of(given.sample)
+        if convert is not None:
+            try:
+                convert(given.sample)
+            except OutOfRange:
+                kind = int_kind(given.sample)
+                options["typed"] = True
+                convert = None
+                given.volatile = True
+        given.use(convert)
+        options.setdefault("typed", False)
+        field = options.pop("output_field", self.param_field)
+        return Param(given.slot, field, kind, given.sample, **options)
+
+    @property
+    def param_field(self) -> Any:
+        """The field whose representation the value takes."""
+        return self.lhs._output_field_or_none if self.prepare_rhs else None
+
+    def converter(self, sample: Any) -> Converter | None:
+        """What each value of the sample's shape goes through when a query is built."""
+        if not self.prepare_rhs:
+            return None
+        return scalar_converter(self.lhs, sample)
+
+    def accept_query(self, node: Any) -> None:
+        """Adjust a subquery on the right side."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.lhs!r}, {self.rhs!r})"
+
+
+def _field_of(lhs: Any) -> Any:
+    return lhs._output_field_or_none
+
+
+def scalar_converter(lhs: Any, sample: Any) -> Converter | None:
+    """The preparation of one value for a comparison with this operand."""
+    field = _field_of(lhs)
+    if field is None or not hasattr(field, "get_prep_value"):
+        return None
+    if isinstance(sample, list | tuple | set | frozenset | dict) and not getattr(
+        field, "takes_collections", False
+    ):
+        raise refused(field, sample)
+    if type(sample) in getattr(field, "plain_types", ()):
+        return _RANGES.get(field.get_internal_type()) if type(sample) is int else None
+    prepare: Converter = field.get_prep_value
+    return prepare
+
+
+def refused(field: Any, value: Any) -> Exception:
+    """The error for a list or dictionary where one value is meant."""
+    name = getattr(field, "name", None) or type(field).__name__
+    return FieldError(
+        f"Field {name!r} is compared with one value, but got the {type(value).__name__} {value!r}"
+    )
+
+
+def _in_bits(bits: int) -> Converter:
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1)
+
+    def check(value: Any) -> Any:
+        if low <= value < high:
+            return value
+        raise OutOfRange
+
+    return check
+
+
+_SMALL, _NORMAL, _BIG = _in_bits(16), _in_bits(32), _in_bits(64)
+_RANGES: dict[str, Converter] = {
+    "SmallAutoField": _SMALL,
+    "SmallIntegerField": _SMALL,
+    "PositiveSmallIntegerField": _SMALL,
+    "AutoField": _NORMAL,
+    "IntegerField": _NORMAL,
+    "PositiveIntegerField": _NORMAL,
+    "BigAutoField": _BIG,
+    "BigIntegerField": _BIG,
+    "PositiveBigIntegerField": _BIG,
+}
+
+
+def list_converter(item: Converter | None, kinds: frozenset[type]) -> Converter:
+    """The preparation of a list: without None, each item prepared."""
+    if item is None:
+        if type(None) not in kinds:
+            return list
+        return lambda value: [each for each in value if each is not None]
+
+    def convert(value: Any) -> list[Any]:
+        return [item(each) for each in value if each is not None]
+
+    return convert
+
+
+def _fits(value: Any) -> bool:
+    return not isinstance(value, int) or -INT8 <= value < INT8
+
+
+def _without_misfits(value: Any) -> list[Any]:
+    """The ints that a column can have: others match no row."""
+    found = list(value)
+    if found and (min(found) < -INT8 or max(found) >= INT8):
+        return [each for each in found if -INT8 <= each < INT8]
+    return found
+
+
+# --- comparisons -----------------------------------------------------------------------
+
+
+class BuiltinLookup(Lookup):
+    pass
+
+
+@Field.register_lookup
+class Exact(BuiltinLookup):
+    lookup_name = "exact"
+
+    def accept(self, given: Argument) -> Any:
+        if type(given.sample) is int and not _fits(given.sample) and _is_integer(self.lhs):
+            given.volatile = True
+            return NOTHING
+        return super().accept(given)
+
+    def accept_query(self, node: Any) -> None:
+        if not node.query.is_limited_to_one:
+            raise ValueError(
+                "The QuerySet value for an exact lookup must be limited to one result using"
+                " slicing."
+            )
+        if isinstance(node, QueryNode):
+            node.query = node.query.for_comparison()
+
+
+def _is_integer(lhs: Any) -> bool:
+    return isinstance(_field_of(lhs), numbers.IntegerField)
+
+
+@Field.register_lookup
+class IExact(BuiltinLookup):
+    lookup_name = "iexact"
+    prepare_rhs = False
+
+    def converter(self, sample: Any) -> Converter | None:
+        prepare = scalar_converter(self.lhs, sample)
+        return pipe(prepare, escaped_exactly)
+
+
+class _Ordered(BuiltinLookup):
+    """A comparison of order; beyond 64 bits the answer is the same for every row."""
+
+    above_all: bool
+
+    def accept(self, given: Argument) -> Any:
+        if type(given.sample) is int and not _fits(given.sample) and _is_integer(self.lhs):
+            given.volatile = True
+            return NOTHING if self.above_all == (given.sample > 0) else EVERYTHING
+        return super().accept(given)
+
+
+class Everything(Expression):
+    """Stands on the right side of a comparison that holds for every value but NULL."""
+
+    def resolve(self, scope: Any) -> Any:
+        return self
+
+    def parametrised(self, slots: Slots) -> Any:
+        return self
+
+
+EVERYTHING = Everything()
+
+
+@Field.register_lookup
+class GreaterThan(_Ordered):
+    lookup_name = "gt"
+    above_all = True
+
+
+@Field.register_lookup
+class GreaterThanOrEqual(_Ordered):
+    lookup_name = "gte"
+    above_all = True
+
+
+@Field.register_lookup
+class LessThan(_Ordered):
+    lookup_name = "lt"
+    above_all = False
+
+
+@Field.register_lookup
+class LessThanOrEqual(_Ordered):
+    lookup_name = "lte"
+    above_all = False
+
+
+def _rounded_up(value: Any) -> Any:
+    return math.ceil(value) if isinstance(value, float) else value
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+class IntegerFieldExact(Exact):
+    """An integer column equals a float only where that is whole."""
+
+
+class _IntegerFloatRounding:
+    def converter(self, sample: Any) -> Converter | None:
+        if _is_fraction(sample):
+            return pipe(_rounded_up, numbers.IntegerField().get_prep_value)
+        return super().converter(sample)  # type: ignore[misc,no-any-return]
+
+
+@numbers.IntegerField.register_lookup
+class IntegerGreaterThanOrEqual(_IntegerFloatRounding, GreaterThanOrEqual):
+    pass
+
+
+@numbers.IntegerField.register_lookup
+class IntegerLessThan(_IntegerFloatRounding, LessThan):
+    pass
+
+
+@Field.register_lookup
+class In(BuiltinLookup):
+    lookup_name = "in"
+    takes_list = True
+
+    def accept(self, given: Argument) -> Any:
+        sample = given.sample
+        if isinstance(sample, str | bytes) or not hasattr(sample, "__iter__"):
+            raise TypeError(
+                f"the value of an 'in' lookup must be a list, a tuple, a set or a query set, not"
+                f" {type(sample).__name__!r} ({sample!r})"
+            )
+        kinds: frozenset[type] = frozenset(map(type, sample))
+        if not kinds - {type(None)}:
+            given.use(None)
+            return NOTHING
+        convert = self.list_converter(sample, kinds)
+        converted = convert(sample)
+        given.use(convert)
+        if not converted:
+            given.volatile = True
+            return NOTHING
+        return Param(given.slot, self.param_field, (list, kinds), typed=False)
+
+    def list_converter(self, sample: Any, kinds: frozenset[type]) -> Converter:
+        field = _field_of(self.lhs)
+        plain = getattr(field, "plain_types", frozenset())
+        rest = kinds - {type(None)}
+        if not rest <= plain and any(
+            issubclass(kind, list | tuple | set | dict) for kind in rest
+        ) and not getattr(field, "takes_collections", False):
+            raise refused(field, next(i for i in sample if isinstance(i, list | tuple | set | dict)))
+        if rest <= plain:
+            convert = list_converter(None, kinds)
+            return pipe(convert, _without_misfits) if rest == {int} else convert  # type: ignore[return-value]
+        return list_converter(getattr(field, "get_prep_value", None), kinds)
+
+    def accept_query(self, node: Any) -> None:
+        if isinstance(node, QueryNode):
+            node.query = node.query.for_in()
+
+
+class PatternLookup(BuiltinLookup):
+    """A text lookup; the value is escaped and surrounded with wildcards when it is built in."""
+
+    prepare_rhs = False
+    pattern = "%{}%"
+
+    def converter(self, sample: Any) -> Converter | None:
+        if isinstance(sample, list | tuple | set | dict):
+            raise refused(_field_of(self.lhs), sample)
+        pattern = self.pattern
+        return lambda value: pattern.format(escaped(value))
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "%": r"\%", "_": r"\_"})
+
+
+def escaped(value: Any) -> str:
+    """The text with the wildcards of LIKE made ordinary."""
+    return str(value).translate(_ESCAPES)
+
+
+def escaped_exactly(value: Any) -> Any:
+    return value if value is None else str(value)
+
+
+@Field.register_lookup
+class Contains(PatternLookup):
+    lookup_name = "contains"
+
+
+@Field.register_lookup
+class IContains(Contains):
+    lookup_name = "icontains"
+
+
+@Field.register_lookup
+class StartsWith(PatternLookup):
+    lookup_name = "startswith"
+    pattern = "{}%"
+
+
+@Field.register_lookup
+class IStartsWith(StartsWith):
+    lookup_name = "istartswith"
+
+
+@Field.register_lookup
+class EndsWith(PatternLookup):
+    lookup_name = "endswith"
+    pattern = "%{}"
+
+
+@Field.register_lookup
+class IEndsWith(EndsWith):
+    lookup_name = "iendswith"
+
+
+@Field.register_lookup
+class Regex(BuiltinLookup):
+    lookup_name = "regex"
+    prepare_rhs = False
+
+    def converter(self, sample: Any) -> Converter | None:
+        if isinstance(sample, list | tuple | set | dict):
+            raise refused(_field_of(self.lhs), sample)
+        return None if isinstance(sample, str) else str
+
+
+@Field.register_lookup
+class IRegex(Regex):
+    lookup_name = "iregex"
+
+
+@Field.register_lookup
+class Range(BuiltinLookup):
+    lookup_name = "range"
+    takes_list = True
+
+    def accept(self, given: Argument) -> Any:
+        sample = given.sample
+        if isinstance(sample, str) or not hasattr(sample, "__len__") or len(sample) != 2:
+            raise ValueError(f"the value of a 'range' lookup must be a pair, not {sample!r}")
+        first, last = (scalar_converter(self.lhs, item) for item in sample)
+        kinds = frozenset(map(type, sample))
+
+        def convert(value: Any) -> Any:
+            if len(value) != 2:
+                raise ValueError(f"the value of a 'range' lookup must be a pair, not {value!r}")
+            low, high = value
+            return (first(low) if first else low, last(high) if last else high)
+
+        typed = False
+        if len(kinds) > 1:
+            # The shape says which types are in the pair, not where: prepare each by itself.
+            prepare = getattr(_field_of(self.lhs), "get_prep_value", None)
+            first = last = prepare
+        try:
+            convert(sample)
+        except OutOfRange:
+            first = last = None
+            typed, given.volatile = True, True
+        given.use(convert)
+        return Items(
+            Param(given.slot, self.param_field, int_kind(v) if typed else None, item=i, typed=typed)
+            for i, v in enumerate(sample)
+        )
+
+    def _settle(self) -> None:
+        rhs = self.rhs
+        if type(rhs) is Argument:
+            self.rhs = Items(map(self._bilateral, self.accept(rhs)))
+        else:
+            super()._settle()
+
+
+@Field.register_lookup
+class IsNull(BuiltinLookup):
+    lookup_name = "isnull"
+    prepare_rhs = False
+    truth: bool = True
+
+    def accept(self, given: Argument) -> Any:
+        if not isinstance(given.sample, bool):
+            raise ValueError(
+                "The QuerySet value for an isnull lookup must be True or False."
+            )
+        given.use(None)
+        self.truth = given.sample
+        return None
+
+    def _settle(self) -> None:
+        if type(self.rhs) is Argument:
+            self.rhs = self.accept(self.rhs)
+        elif type(self.rhs) is not bool and self.rhs is not None:
+            raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        if isinstance(rhs, bool):
+            self.truth = rhs
+        super().__init__(lhs, rhs)
+
+    def parametrised(self, slots: Slots) -> Any:
+        # A truth value is structure; one that a lookup's name brought keeps its slot.
+        clone = self.copy()
+        clone.lhs = self.lhs.parametrised(slots)
+        if not isinstance(self.rhs, bool):
+            clone.rhs = argument(self.rhs, slots)
+        return clone
+
+    def collect(self, values: list[Any]) -> None:
+        self.lhs.collect(values)
+        if not isinstance(self.rhs, bool):
+            collect_value(self.rhs, values)
+
+
+# --- years ------------------------------------------------------------------------------
+
+
+class YearLookup(BuiltinLookup):
+    """A comparison of the year: bounds of the column itself, so that an index can serve it."""
+
+    bound: int | None = None
+
+    def accept(self, given: Argument) -> Any:
+        transform = self.lhs
+        column = getattr(transform, "lhs", None)
+        if not getattr(transform, "bounded_by_year", False) or type(given.sample) is not int:
+            return super().accept(given)
+        field = transform.lhs.output_field
+        bounds = transform.bounds_of
+        convert: Converter = lambda value: bounds(field, value)  # noqa: E731
+        try:
+            convert(given.sample)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{given.sample!r} is not a year that a date can have") from error
+        given.use(convert)
+        self.lhs = column
+        pair = [Param(given.slot, field, None, item=i, typed=False) for i in (0, 1)]
+        return Items(pair) if self.bound is None else pair[self.bound]
+
+    def _settle(self) -> None:
+        if type(self.rhs) is Argument:
+            accepted = self.accept(self.rhs)
+            self.rhs = accepted if isinstance(accepted, Items) else self._bilateral(accepted)
+        else:
+            super()._settle()
+
+
+class YearExact(YearLookup, Exact):
+    pass
+
+
+class YearGt(YearLookup, GreaterThan):
+    bound = 1
+
+
+class YearGte(YearLookup, GreaterThanOrEqual):
+    bound = 0
+
+
+class YearLt(YearLookup, LessThan):
+    bound = 0
+
+
+class YearLte(YearLookup, LessThanOrEqual):
+    bound = 1
+
+
+# --- UUIDs ---------------------------------------------------------------------------------
+
+
+class UUIDTextMixin:
+    """Text lookups of a UUID ignore hyphens where the database keeps it as text."""
+
+    def converter(self, sample: Any) -> Converter | None:
+        inner = super().converter(sample)  # type: ignore[misc]
+        return pipe(lambda value: str(value).replace("-", ""), inner)
+
+
+for _base in (IExact, Contains, IContains, StartsWith, IStartsWith, EndsWith, IEndsWith):
+    _made = type(f"UUID{_base.__name__}", (UUIDTextMixin, _base), {"__module__": __name__})
+    globals()[_made.__name__] = _made
+    various.UUIDField.register_lookup(_made)
+
