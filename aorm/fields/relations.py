@@ -1,0 +1,968 @@
+"""Fields that point to other models.
+
+1. A relation stores the label of its target; it becomes a class when both models exist.
+2. A foreign key's value is that of the field it points to, under `<name>_id`; conversions, types
+   and checks of values are those of the target.
+3. What stands on the classes (`book.author`, `author.books`) is made by higher layers, through
+   `hooks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aorm.conf import settings
+from aorm.errors import FieldError, ValidationError
+from aorm.fields.base import Field, is_expression
+from aorm.fields.on_delete import CASCADE, OnDelete
+from aorm.fields.registry import (
+    RECURSIVE,
+    apps,
+    hooks,
+    lazy_related_operation,
+    model_key,
+    related_label,
+)
+from aorm.fields.rels import (
+    ForeignObjectRel,
+    ManyToManyRel,
+    ManyToOneRel,
+    OneToOneRel,
+    PathInfo,
+    RelationCache,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    V = TypeVar("V", default=Any)
+    RelatedBase = Field[V]
+else:
+    RelatedBase = Field
+
+# What a copy of a field for another model must derive anew.
+_DERIVED = (
+    "related_model",
+    "path_infos",
+    "reverse_path_infos",
+    "related_fields",
+    "reverse_related_fields",
+    "local_related_fields",
+    "foreign_related_fields",
+    "target_field",
+    "cache_attname",
+    "plain_types",
+    "_related_name_cache",
+)
+
+
+class SettingsReference(str):
+    """The label of a model that a setting names."""
+
+    setting_name: str
+
+    def __new__(cls, value: str, setting_name: str) -> SettingsReference:
+        made = str.__new__(cls, value)
+        made.setting_name = setting_name
+        return made
+
+    def __getnewargs__(self) -> tuple[str, str]:
+        return (str(self), self.setting_name)
+
+
+def _check_target(field: Any, to: Any) -> Any:
+    if isinstance(to, str):
+        return to
+    if not hasattr(to, "_meta"):
+        kind = type(field).__name__
+        raise TypeError(
+            f"{kind}({to!r}) is invalid. First parameter to {kind} must be either a model, a "
+            f"model name, or the string {RECURSIVE!r}"
+        )
+    return to
+
+
+class RelatedField(RelationCache, RelatedBase):  # type: ignore[misc, type-arg]
+    """What all relations have in common."""
+
+    one_to_many = False
+    one_to_one = False
+    many_to_many = False
+    many_to_one = False
+    is_relation = True
+    remote_field: Any
+    opts: Any
+    swappable: bool = True
+
+    def __init__(
+        self,
+        related_name: str | None = None,
+        related_query_name: str | None = None,
+        limit_choices_to: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._related_name = related_name
+        self._related_query_name = related_query_name
+        self._limit_choices_to = limit_choices_to
+        super().__init__(**kwargs)
+
+    def __copy__(self) -> Any:
+        copied = super().__copy__()
+        for name in _DERIVED:
+            copied.__dict__.pop(name, None)
+        return copied
+
+    # --- the target -------------------------------------------------------------------
+
+    @cached_property
+    def related_model(self) -> Any:  # type: ignore[override]
+        """The model that is pointed to; still its label where it does not exist."""
+        return self.remote_field.model
+
+    @property
+    def cache_name(self) -> str:
+        return str(self.name)
+
+    def get_cache_name(self) -> str:
+        return self.cache_name
+
+    def contribute_to_class(
+        self, cls: Any, name: str, private_only: bool = False, **kwargs: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, private_only=private_only, **kwargs)
+        self.opts = options = cls._meta
+        if options.abstract:
+            return
+        words = {
+            "class": cls.__name__.lower(),
+            "model_name": options.model_name,
+            "app_label": options.app_label.lower(),
+        }
+        rel = self.remote_field
+        related_name = rel.related_name or options.default_related_name
+        if related_name:
+            rel.related_name = str(related_name) % words
+        if rel.related_query_name:
+            rel.related_query_name = str(rel.related_query_name) % words
+        lazy_related_operation(_resolve_target, cls, rel.model, field=self)
+
+    def do_related_class(self, other: Any, cls: Any) -> None:
+        """Take up the relation, now that both classes exist."""
+        self.__dict__.pop("related_model", None)
+        self.set_attributes_from_rel()
+        self.contribute_to_related_class(other, self.remote_field)
+
+    def set_attributes_from_rel(self) -> None:
+        """Fill in what is named after the target."""
+        options = self.remote_field.model._meta
+        self.name = self.name or f"{options.model_name}_{options.pk.name}"
+        if self.verbose_name is None:
+            self.verbose_name = options.verbose_name
+        self.remote_field.set_field_name()
+
+    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+        """Give the target its way back."""
+        raise NotImplementedError
+
+    def related_query_name(self) -> str:
+        """The name of the way back in queries."""
+        rel = self.remote_field
+        return rel.related_query_name or rel.related_name or str(self.opts.model_name)
+
+    @property
+    def target_field(self) -> Any:
+        """The one field that is pointed to.
+
+        Raises:
+            FieldError: there are several.
+        """
+        targets = self.path_infos[-1].target_fields
+        if len(targets) > 1:
+            raise FieldError(
+                f"The relation {self} has multiple target fields, but only a single target "
+                f"field was asked for: {', '.join(target.name for target in targets)}"
+            )
+        return targets[0]
+
+    def get_limit_choices_to(self) -> Any:
+        """What the choices are limited to: a dictionary of lookups or a Q."""
+        limit = self.remote_field.limit_choices_to
+        return limit() if callable(limit) else limit
+
+    # --- paths ------------------------------------------------------------------------
+
+    def get_path_info(self, filtered_relation: Any = None) -> list[PathInfo]:
+        raise NotImplementedError
+
+    def get_reverse_path_info(self, filtered_relation: Any = None) -> list[PathInfo]:
+        raise NotImplementedError
+
+    @cached_property
+    def path_infos(self) -> list[PathInfo]:
+        """The joins to the target."""
+        return self.get_path_info()
+
+    @cached_property
+    def reverse_path_infos(self) -> list[PathInfo]:
+        """The joins from the target to here."""
+        return self.get_reverse_path_info()
+
+    # --- the declaration --------------------------------------------------------------
+
+    @property
+    def swappable_setting(self) -> str | None:
+        """The setting that may put another model in place of the target, or None."""
+        if not self.swappable:
+            return None
+        to = self.remote_field.model
+        label = to if isinstance(to, str) else to._meta.label
+        return apps.get_swappable_settings_name(label)
+
+    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        if self._limit_choices_to:
+            kwargs["limit_choices_to"] = self._limit_choices_to
+        if self._related_name is not None:
+            kwargs["related_name"] = self._related_name
+        if self._related_query_name is not None:
+            kwargs["related_query_name"] = self._related_query_name
+        return name, path, args, kwargs
+
+    def _deconstructed_target(self) -> str:
+        to = self.remote_field.model
+        label = to.lower() if isinstance(to, str) else to._meta.label_lower
+        setting = self.swappable_setting
+        return label if setting is None else SettingsReference(label, setting)
+
+
+def _resolve_target(model: Any, related: Any, field: Any) -> None:
+    field.remote_field.model = related
+    field.do_related_class(related, model)
+
+
+class ForeignObject(RelatedField):
+    """A relation over any number of columns that are fields of their own.
+
+    Args:
+        to: the target model, or its label.
+        on_delete: what becomes of this object when the target is deleted.
+        from_fields: names of fields here (`"self"`: this field itself).
+        to_fields: names of fields of the target (None: its primary key).
+    """
+
+    requires_unique_target = True
+    many_to_one = True
+    rel_class: ClassVar[type[ForeignObjectRel]] = ForeignObjectRel
+
+    def __init__(
+        self,
+        to: Any,
+        on_delete: Any,
+        from_fields: Any,
+        to_fields: Any,
+        rel: Any = None,
+        related_name: str | None = None,
+        related_query_name: str | None = None,
+        limit_choices_to: Any = None,
+        parent_link: bool = False,
+        swappable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        if rel is None:
+            rel = self.rel_class(
+                self,
+                _check_target(self, to),
+                related_name=related_name,
+                related_query_name=related_query_name,
+                limit_choices_to=limit_choices_to,
+                parent_link=parent_link,
+                on_delete=on_delete,
+            )
+        super().__init__(
+            rel=rel,
+            related_name=related_name,
+            related_query_name=related_query_name,
+            limit_choices_to=limit_choices_to,
+            **kwargs,
+        )
+        self.from_fields = from_fields
+        self.to_fields = to_fields
+        self.swappable = swappable
+
+    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs["on_delete"] = self.remote_field.on_delete
+        kwargs["from_fields"] = self.from_fields
+        kwargs["to_fields"] = self.to_fields
+        if self.remote_field.parent_link:
+            kwargs["parent_link"] = True
+        kwargs["to"] = self._deconstructed_target()
+        return name, path, args, kwargs
+
+    # --- pairs of fields --------------------------------------------------------------
+
+    def resolve_related_fields(self) -> list[tuple[Any, Any]]:
+        """Pairs of a field here and the field of the target that it points to.
+
+        Raises:
+            ValueError: the target does not exist.
+            FieldError: the target has a field of this name only by a parent's table.
+        """
+        target = self.remote_field.model
+        if isinstance(target, str):
+            raise ValueError(f"Related model {target!r} cannot be resolved")
+        pairs = []
+        for own, other in zip(self.from_fields, self.to_fields, strict=True):
+            local = self if own == RECURSIVE else self.opts.get_field(own)
+            if other is None:
+                pairs.append((local, target._meta.pk))
+                continue
+            remote = target._meta.get_field(other)
+            if remote.model is not target and remote.model._meta.concrete_model is not (
+                target._meta.concrete_model
+            ):
+                raise FieldError(
+                    f"'{self.model._meta.label}.{self.name}' refers to field '{other}' which is "
+                    f"not local to model '{target._meta.label}'."
+                )
+            pairs.append((local, remote))
+        return pairs
+
+    @cached_property
+    def related_fields(self) -> list[tuple[Any, Any]]:
+        return self.resolve_related_fields()
+
+    @cached_property
+    def reverse_related_fields(self) -> list[tuple[Any, Any]]:
+        return [(remote, local) for local, remote in self.related_fields]
+
+    @cached_property
+    def local_related_fields(self) -> tuple[Any, ...]:
+        return tuple(local for local, _ in self.related_fields)
+
+    @cached_property
+    def foreign_related_fields(self) -> tuple[Any, ...]:
+        return tuple(remote for _, remote in self.related_fields if remote)
+
+    def get_local_related_value(self, instance: Any) -> tuple[Any, ...]:
+        """The instance's values that point to the target."""
+        return self.get_instance_value_for_fields(instance, self.local_related_fields)
+
+    def get_foreign_related_value(self, instance: Any) -> tuple[Any, ...]:
+        """The target instance's values that are pointed to."""
+        return self.get_instance_value_for_fields(instance, self.foreign_related_fields)
+
+    @staticmethod
+    def get_instance_value_for_fields(instance: Any, fields: Any) -> tuple[Any, ...]:
+        """The instance's values of these fields.
+
+        A child of the model that a field belongs to may have been given only its own link.
+        """
+        values = []
+        options = instance._meta
+        for field in fields:
+            if field.primary_key and field.model is not options.model:
+                link = options.get_ancestor_link(field.model)
+                if not link or link.primary_key:
+                    values.append(instance.pk)
+                    continue
+            values.append(getattr(instance, field.attname))
+        return tuple(values)
+
+    def get_joining_fields(self, reverse_join: bool = False) -> tuple[tuple[Any, Any], ...]:
+        """Pairs of fields to join: of this model, and of the target."""
+        return tuple(self.reverse_related_fields if reverse_join else self.related_fields)
+
+    def get_reverse_joining_fields(self) -> tuple[tuple[Any, Any], ...]:
+        return self.get_joining_fields(reverse_join=True)
+
+    def get_attname_column(self) -> tuple[str, Any]:
+        return self.get_attname(), None
+
+    def get_extra_descriptor_filter(self, instance: Any) -> Any:
+        """More conditions for what the relation of this instance leads to."""
+        return {}
+
+    def get_extra_restriction(self, alias: Any, related_alias: Any) -> Any:
+        """More conditions for the join, or None."""
+        return None
+
+    # --- paths ------------------------------------------------------------------------
+
+    def get_path_info(self, filtered_relation: Any = None) -> list[PathInfo]:
+        return [
+            PathInfo(
+                from_opts=self.model._meta,
+                to_opts=self.remote_field.model._meta,
+                target_fields=self.foreign_related_fields,
+                join_field=self,
+                m2m=False,
+                direct=True,
+                filtered_relation=filtered_relation,
+            )
+        ]
+
+    def get_reverse_path_info(self, filtered_relation: Any = None) -> list[PathInfo]:
+        options = self.model._meta
+        return [
+            PathInfo(
+                from_opts=self.remote_field.model._meta,
+                to_opts=options,
+                target_fields=(options.pk,),
+                join_field=self.remote_field,
+                m2m=not self.unique,
+                direct=False,
+                filtered_relation=filtered_relation,
+            )
+        ]
+
+    # --- classes ----------------------------------------------------------------------
+
+    def contribute_to_class(
+        self, cls: Any, name: str, private_only: bool = False, **kwargs: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, private_only=private_only, **kwargs)
+        if hooks.forward is not None:
+            setattr(cls, self.name, hooks.forward(self))
+
+    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+        if related.hidden or related.related_model._meta.swapped:
+            return
+        if hooks.reverse is not None:
+            setattr(
+                cls._meta.concrete_model, related.get_accessor_name(), hooks.reverse(related)
+            )
+        if self.remote_field.limit_choices_to:
+            cls._meta.related_fkey_lookups.append(self.remote_field.limit_choices_to)
+
+
+class ForeignKey(ForeignObject):
+    """Many of these objects point to one of the target.
+
+    Args:
+        to: the target model, its label, or `"self"`.
+        on_delete: what becomes of this object when the target is deleted.
+        related_name: the way back (`%(class)s` and `%(app_label)s` are filled in); one that
+            ends with `+` means that there is none.
+        related_query_name: the name of the way back in queries.
+        limit_choices_to: lookups or a Q that a valid target matches.
+        parent_link: this is how the model's rows belong to those of its parent's table.
+        to_field: the field of the target that is pointed to; its primary key where not given.
+        db_constraint: whether the database watches over it.
+    """
+
+    descriptor_class = None
+    rel_class = ManyToOneRel
+    empty_strings_allowed = False
+    default_error_messages: ClassVar[Mapping[str, Any]] = {
+        "invalid": "%(model)s instance with %(field)s %(value)r is not a valid choice."
+    }
+    description = "Foreign Key (type determined by related field)"
+
+    def __init__(
+        self,
+        to: Any,
+        on_delete: Any,
+        related_name: str | None = None,
+        related_query_name: str | None = None,
+        limit_choices_to: Any = None,
+        parent_link: bool = False,
+        to_field: str | None = None,
+        db_constraint: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        _check_target(self, to)
+        if not isinstance(to, str):
+            # A target that is a class has a primary key, unless it is abstract.
+            to_field = to_field or (to._meta.pk and to._meta.pk.name)
+        if not isinstance(on_delete, OnDelete):
+            raise TypeError(
+                "on_delete must be callable: one of CASCADE, PROTECT, RESTRICT, SET_NULL, "
+                "SET_DEFAULT, SET(...), DO_NOTHING, DB_CASCADE, DB_SET_NULL, DB_SET_DEFAULT; "
+                f"not {on_delete!r}"
+            )
+        rel = self.rel_class(
+            self,
+            to,
+            to_field,  # type: ignore[arg-type]
+            related_name=related_name,
+            related_query_name=related_query_name,
+            limit_choices_to=limit_choices_to,
+            parent_link=parent_link,
+            on_delete=on_delete,
+        )
+        kwargs.setdefault("db_index", True)
+        super().__init__(
+            to,
+            on_delete,
+            from_fields=[RECURSIVE],
+            to_fields=[to_field],
+            rel=rel,
+            related_name=related_name,
+            related_query_name=related_query_name,
+            limit_choices_to=limit_choices_to,
+            **kwargs,
+        )
+        self.db_constraint = db_constraint
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, *args: Any) -> type:
+            return cls
+
+    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["to_fields"], kwargs["from_fields"]
+        # An index is what a foreign key has unless told otherwise.
+        if self.db_index:
+            kwargs.pop("db_index", None)
+        else:
+            kwargs["db_index"] = False
+        if self.db_constraint is not True:
+            kwargs["db_constraint"] = self.db_constraint
+        # The primary key is what is pointed to unless told otherwise.
+        field_name = self.remote_field.field_name
+        options = getattr(self.remote_field.model, "_meta", None)
+        if field_name and (
+            not options or (options.pk is not None and field_name != options.pk.name)
+        ):
+            kwargs["to_field"] = field_name
+        return name, path, args, kwargs
+
+    def clone(self) -> Any:
+        _, _, args, kwargs = self.deconstruct()
+        kwargs["to"] = self.remote_field.model
+        return type(self)(*args, **kwargs)
+
+    # --- names and target -------------------------------------------------------------
+
+    def get_attname(self) -> str:
+        return f"{self.name}_id"
+
+    def get_attname_column(self) -> tuple[str, Any]:
+        attname = self.get_attname()
+        return attname, self.db_column or attname
+
+    @property
+    def target_field(self) -> Any:
+        """The field that is pointed to."""
+        return self.foreign_related_fields[0]
+
+    @property
+    def value_field(self) -> Any:
+        """The column at the end of a chain of foreign keys: whose kind the values are.
+
+        Raises:
+            ValueError: the chain leads back to this field.
+        """
+        field: Any = self.target_field
+        while isinstance(field, ForeignKey):
+            field = field.target_field
+            if field is self:
+                raise ValueError("Cannot resolve output_field.")
+        return field
+
+    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+        super().contribute_to_related_class(cls, related)
+        if self.remote_field.field_name is None:
+            self.remote_field.field_name = cls._meta.pk.name
+
+    # --- values -----------------------------------------------------------------------
+
+    @property
+    def plain_types(self) -> frozenset[type]:  # type: ignore[override]
+        if isinstance(self.remote_field.model, str):
+            return frozenset()
+        found: frozenset[type] = self.target_field.plain_types
+        return found
+
+    def get_default(self) -> Any:
+        """The default; of a model instance, the value that is pointed to."""
+        default = super().get_default()
+        target = self.remote_field.model
+        if isinstance(target, type) and isinstance(default, target):
+            return getattr(default, self.target_field.attname)
+        return default
+
+    def to_python(self, value: Any) -> Any:
+        return self.target_field.to_python(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.target_field.get_prep_value(value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return self.target_field.get_db_prep_value(value, connection, prepared)
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        if value is None or is_expression(value):
+            return value
+        return self.target_field.get_db_prep_save(value, connection=connection)
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        """Check that the target exists and is among the limited choices."""
+        if self.remote_field.parent_link:
+            return
+        super().validate(value, model_instance)
+        if value is None or hooks.exists is None:
+            return
+        if not hooks.exists(self, value, model_instance):
+            raise self.missing(value)
+
+    def missing(self, value: Any) -> ValidationError:
+        """The error for a value that points to nothing."""
+        rel = self.remote_field
+        return ValidationError(
+            self.error_messages["invalid"],
+            code="invalid",
+            params={
+                "model": rel.model._meta.verbose_name,
+                "pk": value,
+                "field": rel.field_name,
+                "value": value,
+            },
+        )
+
+    # --- types in the database --------------------------------------------------------
+
+    def db_type(self, connection: Any) -> str | None:
+        found: str | None = self.target_field.rel_db_type(connection=connection)
+        return found
+
+    def rel_db_type(self, connection: Any) -> str | None:
+        found: str | None = self.target_field.rel_db_type(connection=connection)
+        return found
+
+    def cast_db_type(self, connection: Any) -> str | None:
+        found: str | None = self.target_field.cast_db_type(connection=connection)
+        return found
+
+    def db_check(self, connection: Any) -> str | None:
+        return None
+
+    def db_type_suffix(self, connection: Any) -> str | None:
+        return None
+
+    def db_parameters(self, connection: Any) -> dict[str, Any]:
+        parameters: dict[str, Any] = dict(self.target_field.db_parameters(connection))
+        return {**parameters, "type": self.db_type(connection), "check": None}
+
+
+class OneToOneField(ForeignKey):
+    """A foreign key that no two objects share: the way back leads to one object."""
+
+    many_to_one = False
+    one_to_one = True
+    rel_class = OneToOneRel
+    description = "One-to-one relationship"
+
+    def __init__(
+        self, to: Any, on_delete: Any, to_field: str | None = None, **kwargs: Any
+    ) -> None:
+        kwargs["unique"] = True
+        super().__init__(to, on_delete, to_field=to_field, **kwargs)
+
+    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs.pop("unique", None)
+        return name, path, args, kwargs
+
+    def save_form_data(self, instance: Any, data: Any) -> None:
+        target = self.remote_field.model
+        setattr(instance, self.name if isinstance(data, target) else self.attname, data)
+
+
+class ManyToManyField(RelatedField):
+    """Any number of these objects and any number of the target belong together.
+
+    Args:
+        to: the target model, its label, or `"self"`.
+        related_name, related_query_name, limit_choices_to: as of `ForeignKey`.
+        symmetrical: for `"self"`: belonging together is mutual.
+        through: the model of the table between, where it is not the automatic one.
+        through_fields: the two foreign keys of `through`, where there are more.
+        db_constraint: whether the database watches over the automatic table.
+        db_table: the name of the automatic table.
+    """
+
+    many_to_many = True
+    rel_class = ManyToManyRel
+    description = "Many-to-many relationship"
+
+    # Set when both models exist: how the table between is named, and its columns.
+    m2m_db_table: Callable[[], str]
+    m2m_column_name: Callable[[], str]
+    m2m_reverse_name: Callable[[], str]
+    m2m_field_name: Callable[[], str]
+    m2m_reverse_field_name: Callable[[], str]
+    m2m_target_field_name: Callable[[], str]
+    m2m_reverse_target_field_name: Callable[[], str]
+
+    def __init__(
+        self,
+        to: Any,
+        related_name: str | None = None,
+        related_query_name: str | None = None,
+        limit_choices_to: Any = None,
+        symmetrical: bool | None = None,
+        through: Any = None,
+        through_fields: Any = None,
+        db_constraint: bool = True,
+        db_table: str | None = None,
+        swappable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        _check_target(self, to)
+        if symmetrical is None:
+            symmetrical = to == RECURSIVE
+        if through is not None and db_table is not None:
+            raise ValueError("Cannot specify a db_table if an intermediary model is used.")
+        rel = self.rel_class(
+            self,
+            to,
+            related_name=related_name,
+            related_query_name=related_query_name,
+            limit_choices_to=limit_choices_to,
+            symmetrical=symmetrical,
+            through=through,
+            through_fields=through_fields,
+            db_constraint=db_constraint,
+        )
+        self.has_null_arg = "null" in kwargs
+        super().__init__(
+            rel=rel,
+            related_name=related_name,
+            related_query_name=related_query_name,
+            limit_choices_to=limit_choices_to,
+            **kwargs,
+        )
+        self.db_table = db_table
+        self.swappable = swappable
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, *args: Any) -> type:
+            return cls
+
+    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        rel = self.remote_field
+        if self.db_table is not None:
+            kwargs["db_table"] = self.db_table
+        if rel.db_constraint is not True:
+            kwargs["db_constraint"] = rel.db_constraint
+        kwargs["to"] = self._deconstructed_target()
+        through = rel.through
+        if isinstance(through, str):
+            kwargs["through"] = through
+        elif through is not None and not through._meta.auto_created:
+            kwargs["through"] = through._meta.label
+        if rel.through_fields and "through" in kwargs:
+            kwargs["through_fields"] = rel.through_fields
+        return name, path, args, kwargs
+
+    def clone(self) -> Any:
+        _, _, args, kwargs = self.deconstruct()
+        kwargs["to"] = self.remote_field.model
+        if "through" in kwargs:
+            kwargs["through"] = self.remote_field.through
+        if self.remote_field.symmetrical != (kwargs["to"] == RECURSIVE):
+            kwargs["symmetrical"] = self.remote_field.symmetrical
+        return type(self)(*args, **kwargs)
+
+    # --- no column --------------------------------------------------------------------
+
+    def get_attname_column(self) -> tuple[str, Any]:
+        return self.get_attname(), None
+
+    def db_type(self, connection: Any) -> str | None:
+        return None
+
+    def db_check(self, connection: Any) -> str | None:
+        return None
+
+    def db_parameters(self, connection: Any) -> dict[str, Any]:
+        return {"type": None, "check": None}
+
+    def set_attributes_from_rel(self) -> None:
+        pass
+
+    def value_from_object(self, obj: Any) -> Any:
+        return [] if obj.pk is None else list(getattr(obj, self.attname).all())
+
+    def save_form_data(self, instance: Any, data: Any) -> None:
+        getattr(instance, self.attname).set(data)
+
+    # --- classes ----------------------------------------------------------------------
+
+    def contribute_to_class(
+        self, cls: Any, name: str, private_only: bool = False, **kwargs: Any
+    ) -> None:
+        rel, options = self.remote_field, cls._meta
+        if rel.symmetrical and rel.model in (RECURSIVE, options.object_name, options.label):
+            # The way back is the way there; the name only keeps fields apart.
+            rel.related_name = f"{name}_rel_+"
+        elif rel.hidden:
+            # Several hidden relations to one model must not share a name.
+            rel.related_name = f"_{options.app_label}_{cls.__name__.lower()}_{name}_+"
+        super().contribute_to_class(cls, name, private_only=private_only, **kwargs)
+        if not options.abstract:
+            if rel.through:
+                lazy_related_operation(_resolve_through, cls, rel.through, field=self)
+            elif not options.swapped:
+                rel.through = create_through_model(self, cls)
+        if hooks.many is not None:
+            setattr(cls, self.name, hooks.many(rel, False))
+        self.m2m_db_table = partial(self._get_m2m_db_table, options)
+
+    def contribute_to_related_class(self, cls: Any, related: Any) -> None:
+        if not related.hidden and not related.related_model._meta.swapped:
+            accessor = related.get_accessor_name()
+            if hooks.many is not None and accessor:
+                setattr(cls, accessor, hooks.many(related, True))
+        attribute, reverse = self._get_m2m_attr, self._get_m2m_reverse_attr
+        self.m2m_column_name = partial(attribute, related, "column")
+        self.m2m_reverse_name = partial(reverse, related, "column")
+        self.m2m_field_name = partial(attribute, related, "name")
+        self.m2m_reverse_field_name = partial(reverse, related, "name")
+        self.m2m_target_field_name = lambda: str(attribute(related, "remote_field").field_name)
+        self.m2m_reverse_target_field_name = lambda: str(
+            reverse(related, "remote_field").field_name
+        )
+
+    # --- the table between ------------------------------------------------------------
+
+    def _get_m2m_db_table(self, options: Any) -> str:
+        through = self.remote_field.through
+        if through is not None and not isinstance(through, str):
+            return str(through._meta.db_table)
+        return self.db_table or f"{options.db_table.strip(chr(34))}_{self.name}"
+
+    def _through_keys(self, related: Any) -> tuple[Any, Any]:
+        """The foreign keys of the table between: to the declaring model, and to the target."""
+        rel = self.remote_field
+        names = rel.through_fields or (None, None)
+        source = target = None
+        recursive = related.related_model == related.model
+        for field in rel.through._meta.fields:
+            if not field.is_relation:
+                continue
+            points_to = field.remote_field.model
+            if source is None and points_to == related.related_model and names[0] in (
+                None,
+                field.name,
+            ):
+                source = field
+                if names[1] is None and recursive:
+                    continue
+            if names[1] is None:
+                if target is None and points_to == related.model and field is not source:
+                    target = field
+            elif points_to == related.model and field.name == names[1]:
+                target = field
+        if source is None or target is None:
+            raise FieldError(
+                f"{rel.through._meta.label} has no foreign keys to both "
+                f"{related.related_model._meta.label} and {related.model._meta.label}"
+            )
+        return source, target
+
+    def _get_m2m_attr(self, related: Any, attr: str) -> Any:
+        return getattr(self._through_keys(related)[0], attr)
+
+    def _get_m2m_reverse_attr(self, related: Any, attr: str) -> Any:
+        return getattr(self._through_keys(related)[1], attr)
+
+    # --- paths ------------------------------------------------------------------------
+
+    def _joins(self, direct: bool, filtered_relation: Any) -> list[PathInfo]:
+        source, target = self._through_keys(self.remote_field)
+        if not direct:
+            source, target = target, source
+        first = source.reverse_path_infos
+        second = (
+            target.get_path_info(filtered_relation) if filtered_relation else target.path_infos
+        )
+        # The key between may belong to a parent of the model that it is reached from.
+        end, begin = first[-1].to_opts, second[0].from_opts
+        between: list[PathInfo] = []
+        if end is not begin:
+            if issubclass(end.model, begin.model):
+                between = end.get_path_to_parent(begin.model)
+            else:
+                between = end.get_path_from_parent(begin.model)
+        return [*first, *between, *second]
+
+    def get_path_info(self, filtered_relation: Any = None) -> list[PathInfo]:
+        return self._joins(True, filtered_relation)
+
+    def get_reverse_path_info(self, filtered_relation: Any = None) -> list[PathInfo]:
+        return self._joins(False, filtered_relation)
+
+
+def _resolve_through(model: Any, through: Any, field: Any) -> None:
+    field.remote_field.through = through
+    for name in _DERIVED:
+        field.__dict__.pop(name, None)
+
+
+def create_through_model(field: ManyToManyField, model: Any) -> Any:
+    """The automatic model of a many-to-many field's table."""
+    options = model._meta
+    rel = field.remote_field
+    name = f"{options.object_name}_{field.name}"
+    to_model = related_label(model, rel.model)
+    source, target = options.model_name, model_key(to_model)[1]
+    if source == target:
+        source, target = f"from_{source}", f"to_{target}"
+
+    def set_managed(model: Any, related: Any, through: Any) -> None:
+        through._meta.managed = model._meta.managed or related._meta.managed
+
+    lazy_related_operation(set_managed, model, to_model, name)
+    meta = {
+        "db_table": field._get_m2m_db_table(options),
+        "auto_created": model,
+        "app_label": options.app_label,
+        "db_tablespace": options.db_tablespace,
+        "unique_together": (source, target),
+        "verbose_name": f"{source}-{target} relationship",
+        "verbose_name_plural": f"{source}-{target} relationships",
+        "apps": options.apps,
+    }
+
+    def key_to(related: Any) -> ForeignKey:
+        return ForeignKey(
+            related,
+            CASCADE,
+            related_name=f"{name}+",
+            db_tablespace=field._db_tablespace or settings.DEFAULT_INDEX_TABLESPACE or None,
+            db_constraint=rel.db_constraint,
+        )
+
+    return type(hooks.model)(
+        name,
+        (hooks.model,),
+        {
+            "Meta": type("Meta", (), meta),
+            "__module__": model.__module__,
+            source: key_to(model),
+            target: key_to(to_model),
+        },
+    )
+
+
+__all__ = [
+    "ForeignKey",
+    "ForeignObject",
+    "ForeignObjectRel",
+    "ManyToManyField",
+    "ManyToManyRel",
+    "ManyToOneRel",
+    "OneToOneField",
+    "OneToOneRel",
+    "PathInfo",
+    "RelatedField",
+    "SettingsReference",
+]
