@@ -17,113 +17,20 @@ from aorm.errors import FieldError
 from aorm.query.expressions import Col, QueryNode, Ref, ResolvedOuterRef
 from aorm.query.joins import INNER, LOUTER, Join
 from aorm.query.paths import LOOKUP_SEP, JoinInfo, Path, choices, names_to_path
-
-
-class State:
-    """All that makes up a query; `Query` is the immutable form and `Draft` the mutable one."""
-
-    __slots__ = (
-        "alias_prefix",
-        "annotation_mask",
-        "annotations",
-        "combined",
-        "combinator",
-        "default_cols",
-        "default_ordering",
-        "deferred",
-        "distinct",
-        "distinct_fields",
-        "empty",
-        "external_aliases",
-        "filter_is_sticky",
-        "filtered_relations",
-        "form",
-        "group_by",
-        "joins",
-        "limit",
-        "limit_one",
-        "lock",
-        "model",
-        "offset",
-        "order_by",
-        "refs",
-        "select",
-        "select_related",
-        "slots",
-        "standard_ordering",
-        "subquery",
-        "used_aliases",
-        "values_names",
-        "where",
-    )
-    model: Any
-    joins: dict[str, Join]
-    refs: dict[str, int]
-    where: Any
-    annotations: dict[str, Any]
-    annotation_mask: tuple[str, ...] | None
-    select: tuple[Any, ...]
-    default_cols: bool
-    form: tuple[str, Any]
-    values_names: tuple[str, ...]
-    group_by: Any
-    order_by: tuple[Any, ...]
-    default_ordering: bool
-    standard_ordering: bool
-    distinct: bool
-    distinct_fields: tuple[str, ...]
-    limit: int | None
-    offset: int | None
-    limit_one: bool
-    lock: tuple[Any, ...] | None
-    deferred: tuple[frozenset[str], bool]
-    select_related: Any
-    empty: bool
-    slots: int
-    subquery: bool
-    alias_prefix: str
-    external_aliases: frozenset[str]
-    used_aliases: frozenset[str]
-    filter_is_sticky: bool
-    filtered_relations: dict[str, Any]
-    combinator: tuple[str, bool] | None
-    combined: tuple[Any, ...]
-
-    def copy_state(self, other: State) -> None:
-        for name in State.__slots__:
-            setattr(self, name, getattr(other, name))
-
-    # --- facts ------------------------------------------------------------------------
-
-    @property
-    def opts(self) -> Any:
-        return self.model._meta
-
-    @property
-    def is_sliced(self) -> bool:
-        return self.limit is not None or self.offset is not None
-
-    @property
-    def is_limited_to_one(self) -> bool:
-        return self.limit_one
-
-    @property
-    def annotation_select(self) -> dict[str, Any]:
-        """The annotations that are selected."""
-        mask = self.annotation_mask
-        if mask is None:
-            return self.annotations
-        return {name: self.annotations[name] for name in mask if name in self.annotations}
-
-    @property
-    def has_select_fields(self) -> bool:
-        return bool(self.select or self.annotation_mask)
+from aorm.query.state import State
 
 
 class Draft(State):
     """A query that is being changed."""
 
     __slots__ = ()
+
+    @classmethod
+    def fresh(cls, model: Any) -> Draft:
+        """The draft of a query for all rows of a model."""
+        made = cls()
+        made.start(model)
+        return made
 
     @classmethod
     def of(cls, query: State) -> Draft:

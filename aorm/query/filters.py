@@ -1,0 +1,462 @@
+"""How conditions become lookups on joined tables, with Django's meaning.
+
+1. Within one `filter()` call, conditions on a to-many relation are about the same related row;
+   a further call may be about another one.
+2. A negated condition on a to-many relation is a subquery: no related row may match.
+3. A negated condition on a column that may be NULL says so, so that `exclude(x=1)` keeps rows
+   without an x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aorm.errors import FieldError
+from aorm.query.conditions import NOTHING, Argument, Q, Where, check_filterable
+from aorm.query.draft import Draft, unsupported_lookup
+from aorm.query.expressions import (
+    AND,
+    Col,
+    Exists,
+    F,
+    OuterRef,
+    QueryNode,
+    ResolvedOuterRef,
+    Subquery,
+)
+from aorm.query.joins import LOUTER, JoinPromoter
+from aorm.query.lookups import Exact, IsNull, Lookup
+from aorm.query.paths import LOOKUP_SEP, MultiJoin
+from aorm.query.query import Query
+from aorm.query.tuples import ColumnTuple
+
+
+class Scope:
+    """Where an expression is resolved: a draft, and what is allowed there."""
+
+    __slots__ = ("allow_joins", "draft", "for_save", "reuse", "summarize")
+
+    def __init__(
+        self,
+        draft: Draft,
+        *,
+        allow_joins: bool = True,
+        reuse: set[str] | None = None,
+        summarize: bool = False,
+        for_save: bool = False,
+    ) -> None:
+        self.draft = draft
+        self.allow_joins = allow_joins
+        self.reuse = reuse
+        self.summarize = summarize
+        self.for_save = for_save
+
+    def ref(self, name: str) -> Any:
+        return self.draft.ref(name, self.allow_joins, self.reuse, self.summarize)
+
+    def condition(self, q: Q) -> Where:
+        """A `Q` inside an expression."""
+        clause, joins = _build_q(
+            self.draft,
+            q,
+            self.reuse,
+            allow_joins=self.allow_joins,
+            split=False,
+            filterable=False,
+            summarize=self.summarize,
+        )
+        self.draft.promote_joins(joins)
+        return clause
+
+
+def add_q(draft: Draft, q: Q, *, reuse_all: bool = False) -> None:
+    """Add a condition to WHERE."""
+    before = draft.inner_aliases()
+    used: set[str] | None = None if reuse_all else set(draft.used_aliases)
+    clause, _ = _build_q(draft, q, used)
+    if clause.children:
+        draft.where = draft.where.joined(clause)
+    draft.demote_joins(before)
+    if draft.filter_is_sticky and used is not None:
+        draft.used_aliases = frozenset(used)
+
+
+def _build_q(
+    draft: Draft,
+    q: Q,
+    used: set[str] | None,
+    *,
+    branch_negated: bool = False,
+    negated: bool = False,
+    allow_joins: bool = True,
+    split: bool = True,
+    filterable: bool = True,
+    summarize: bool = False,
+) -> tuple[Where, set[str]]:
+    negated ^= q.negated
+    branch_negated = branch_negated or q.negated
+    promoter = JoinPromoter(q.connector, len(q.children), negated)
+    where = Where([], q.connector, q.negated)
+    for child in q.children:
+        if isinstance(child, Q):
+            clause, needed = _build_q(
+                draft,
+                child,
+                used,
+                branch_negated=branch_negated,
+                negated=negated,
+                allow_joins=allow_joins,
+                split=split,
+                filterable=filterable,
+                summarize=summarize,
+            )
+            found: Any = clause if clause.children else None
+        else:
+            builder = _Builder(
+                draft, used, branch_negated, negated, allow_joins, split, filterable, summarize
+            )
+            found, needed = builder.build(child)
+        promoter.add_votes(needed)
+        if found is not None:
+            _append(where, found)
+    return where, promoter.update_join_types(draft)
+
+
+def _append(where: Where, clause: Any) -> None:
+    """Add to an unfinished tree; a tree of the same connector is taken over flat."""
+    if (
+        isinstance(clause, Where)
+        and not clause.negated
+        and (clause.connector == where.connector or len(clause.children) == 1)
+    ):
+        where.children.extend(clause.children)
+    else:
+        where.children.append(clause)
+
+
+class _Builder:
+    """Builds the lookup of one pair of a name and a value."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        used: set[str] | None,
+        branch_negated: bool,
+        negated: bool,
+        allow_joins: bool,
+        split: bool,
+        filterable: bool,
+        summarize: bool,
+    ) -> None:
+        self.draft = draft
+        self.used = used
+        self.branch_negated = branch_negated
+        self.negated = negated
+        self.allow_joins = allow_joins
+        self.split = split
+        self.filterable = filterable
+        self.summarize = summarize
+
+    def build(self, child: Any) -> tuple[Any, Iterable[str]]:
+        """The clause, or None where it says nothing, and the tables that it needs rows of."""
+        if not isinstance(child, tuple):
+            return self._expression(child)
+        name, value = child
+        lookups, parts, annotation = solve(self.draft, name, self.summarize)
+        if self.filterable:
+            check_filterable(annotation)
+        if not self.allow_joins and len(parts) > 1:
+            raise FieldError("Joined field references are not permitted in this query")
+        before = dict(self.draft.refs)
+        unresolved = value
+        value = self._resolved(value)
+        if self.filterable:
+            check_filterable(value)
+        used_by_value = {
+            alias for alias, count in self.draft.refs.items() if count > before.get(alias, 0)
+        }
+        if annotation is not None:
+            condition = build_lookup(self.draft, lookups, annotation, value)
+            return Where([condition]), ()
+        return self._on_column(name, lookups, parts, value, unresolved, used_by_value)
+
+    def _expression(self, expression: Any) -> tuple[Any, Iterable[str]]:
+        if not hasattr(expression, "resolve"):
+            raise FieldError(
+                f"Cannot parse keyword query as {type(expression).__name__}: {expression!r}"
+            )
+        if not getattr(expression, "conditional", False) and not isinstance(expression, F):
+            raise TypeError("Cannot filter against a non-conditional expression.")
+        condition = expression.resolve(self._scope())
+        if not getattr(condition, "conditional", False):
+            raise TypeError("Cannot filter against a non-conditional expression.")
+        if self.filterable:
+            check_filterable(condition)
+        return Where([condition]), ()
+
+    def _scope(self) -> Scope:
+        return Scope(
+            self.draft,
+            allow_joins=self.allow_joins,
+            reuse=self.used,
+            summarize=self.summarize,
+        )
+
+    def _resolved(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._resolved(item) for item in value]
+        return value.resolve(self._scope()) if hasattr(value, "resolve") else value
+
+    def _on_column(
+        self,
+        name: str,
+        lookups: list[str],
+        parts: list[str],
+        value: Any,
+        unresolved: Any,
+        used_by_value: set[str],
+    ) -> tuple[Any, Iterable[str]]:
+        draft = self.draft
+        allow_many = not self.branch_negated or not self.split
+        try:
+            info = draft.setup_joins(
+                parts, draft.opts, draft.initial_alias(), self.used, allow_many
+            )
+        except MultiJoin as found:
+            return self._excluded(name, unresolved, found, parts, lookups), ()
+        check_related(info.final_field, value, info.opts)
+        if self.used is not None:
+            self.used.update(info.joins)
+        targets, alias, joins = draft.trim_joins(info.targets, info.joins, info.path)
+        if self.used is not None:
+            self.used.update(joins)
+        column = self._column(info, targets, alias, lookups)
+        condition = build_lookup(draft, lookups, column, value)
+        name_of = condition.lookup_name if isinstance(condition, Lookup) else None
+        is_null = name_of == "isnull" and getattr(condition, "truth", False)
+        clause = Where([condition])
+        # A row that is missing from an outer join satisfies IS NULL, so the join stays outer.
+        needs_outer = is_null and not self.negated
+        if self.negated and not is_null and condition is not NOTHING:
+            needs_outer = True
+            if name_of != "isnull" and (
+                draft.is_nullable(targets[0]) or draft.joins[joins[-1]].kind == LOUTER
+            ):
+                present = IsNull(self._plain_column(info, targets, alias), False)
+                clause.children.append(present)
+            if isinstance(value, Col) and draft.is_nullable(value.target):
+                clause.children.append(IsNull(value, False))
+        needed = set(joins[1:] if joins else ()) | set(joins[:1])
+        return clause, () if needs_outer else needed | used_by_value
+
+    def _column(self, info: Any, targets: tuple[Any, ...], alias: str, lookups: list[str]) -> Any:
+        if info.final_field.is_relation:
+            if len(lookups) > 1:
+                raise FieldError(f"Related Field got invalid lookup: {lookups[0]}")
+            if len(targets) == 1:
+                return Col(alias, targets[0], info.final_field)
+            return ColumnTuple(alias, targets, info.targets, info.final_field)
+        return self._plain_column(info, targets, alias)
+
+    def _plain_column(self, info: Any, targets: tuple[Any, ...], alias: str) -> Any:
+        target = targets[0]
+        if getattr(target, "column", None) is None and hasattr(target, "fields"):
+            return ColumnTuple(alias, tuple(target.fields), tuple(target.fields), target)
+        if info.final_field.is_relation:
+            return Col(alias, target, info.final_field) if len(targets) == 1 else Col(alias, target)
+        return Col(alias, target)
+
+    # --- exclude across to-many relations --------------------------------------------
+
+    def _excluded(
+        self, name: str, value: Any, found: MultiJoin, parts: list[str], lookups: list[str]
+    ) -> Any:
+        """A condition that some related row matches, as a subquery of its own."""
+        value = _one_level_out(value)
+        prefix = found.names_with_path[:-1]
+        before, through = _split_steps(found.names_with_path[-1][1])
+        truth = isinstance(value, Argument) and value.sample is True and lookups[-1:] == ["isnull"]
+        nothing = isinstance(value, Argument) and value.sample is None
+        rest = parts[found.level :]
+        step = before[-1]
+        far = list(_remaining(self.draft, found, parts))
+        names = far + rest or ["pk"]
+        if truth or nothing:
+            inner = Draft.fresh(self.draft.model)
+            inner.slots = self.draft.slots
+            add_q(inner, Q.create([(name, value)]), reuse_all=True)
+            inner.where = inner.where.joined(
+                build_lookup(inner, [], inner.ref("pk"), OuterRef("pk").resolve(Scope(inner)))
+            )
+        else:
+            inner = Draft.fresh(step.to_opts.model)
+            inner.slots = self.draft.slots
+            lookup = LOOKUP_SEP.join([*names, *lookups])
+            add_q(inner, Q.create([(lookup, value)]), reuse_all=True)
+            path = [each for each, _ in prefix] + [s.join_field.name for s in before[:-1]]
+            base = inner.initial_alias()
+            for theirs, ours in _pairs(step):
+                outer = LOOKUP_SEP.join([*path, theirs.name])
+                inner.where = inner.where.joined(
+                    Exact(Col(base, ours), ResolvedOuterRef(outer))
+                )
+            reused = self._reused_alias(step)
+            if reused is not None:
+                target = step.to_opts.pk
+                inner.where = inner.where.joined(
+                    Exact(Col(base, target), _OuterColumn(reused, target))
+                )
+        inner.order_by = ()
+        inner.default_ordering = False
+        exists = Exists(QueryNode(Query.frozen(inner)))
+        resolved = exists.resolve(Scope(self.draft, reuse=self.used))
+        clause = Where([resolved])
+        return clause
+
+    def _reused_alias(self, step: Any) -> str | None:
+        for alias in self.used or ():
+            join = self.draft.joins.get(alias)
+            if join is not None and join.field == step.join_field and self.draft.refs[alias]:
+                return alias
+        return None
+
+
+class _OuterColumn(ResolvedOuterRef):
+    """A column of one certain table of the query around."""
+
+    def __init__(self, alias: str, target: Any) -> None:
+        super().__init__(f"{alias}.{target.name}")
+        self.alias = alias
+        self.target = target
+
+    def resolve(self, scope: Any) -> Any:
+        return Col(self.alias, self.target)
+
+
+def _one_level_out(value: Any) -> Any:
+    if isinstance(value, OuterRef):
+        return OuterRef(value)
+    if isinstance(value, F) and not isinstance(value, ResolvedOuterRef):
+        return OuterRef(value.name)
+    if isinstance(value, list):
+        return [_one_level_out(item) for item in value]
+    if hasattr(value, "mapped") and not isinstance(value, QueryNode | Subquery):
+        return value.mapped(_one_level_out)
+    return value
+
+
+def _split_steps(steps: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The steps up to and with the first to-many one, and the others."""
+    for number, step in enumerate(steps):
+        if step.m2m:
+            return steps[: number + 1], steps[number + 1 :]
+    return steps, []
+
+
+def _remaining(draft: Draft, found: MultiJoin, parts: list[str]) -> Iterable[str]:
+    """Names for the steps of the same relation that come behind its to-many step."""
+    steps = draft.path(parts[: found.level], allow_many=True).steps
+    done = sum(len(path) for _, path in found.names_with_path)
+    for step in steps[done:]:
+        yield step.join_field.name
+
+
+def _pairs(step: Any) -> Iterable[tuple[Any, Any]]:
+    """(field of the model before, field of the model behind) of a step."""
+    return step.join_field.get_joining_fields()  # type: ignore[no-any-return]
+
+
+# --- names and lookups ----------------------------------------------------------------------
+
+
+def solve(draft: Draft, name: str, summarize: bool = False) -> tuple[list[str], list[str], Any]:
+    """A keyword as lookups and parts of a path, or as lookups on an annotation."""
+    if not isinstance(name, str):
+        raise FieldError(f"Cannot parse keyword query as {type(name).__name__}: {name!r}")
+    names = name.split(LOOKUP_SEP)
+    if draft.annotations:
+        for length in range(len(names), 0, -1):
+            candidate = LOOKUP_SEP.join(names[:length])
+            annotation = draft.annotations.get(candidate)
+            if annotation is not None and (length > 1 or candidate in draft.annotations):
+                if summarize:
+                    annotation = draft.ref(candidate, summarize=True)
+                return names[length:], [], annotation
+    path = draft.path(names)
+    parts = names[: len(names) - len(path.rest)]
+    if not parts:
+        raise FieldError(f"Invalid lookup {name!r} for model {draft.opts.object_name}")
+    return path.rest, parts, None
+
+
+def build_lookup(draft: Draft, lookups: list[str], lhs: Any, rhs: Any) -> Any:
+    """The condition of a column, lookups and transforms, and a value."""
+    *transforms, last = lookups or ["exact"]
+    for name in transforms:
+        lhs = _transformed(draft, lhs, name)
+    lookup_class = lhs.get_lookup(last)
+    if lookup_class is None:
+        field = lhs._output_field_or_none
+        if field is not None and field.is_relation:
+            raise FieldError(f"Related Field got invalid lookup: {last}")
+        lhs = _transformed(draft, lhs, last)
+        last = "exact"
+        lookup_class = lhs.get_lookup(last)
+        if lookup_class is None:
+            raise unsupported_lookup(lhs, last)
+    is_none = isinstance(rhs, Argument) and rhs.sample is None
+    if is_none and not lookup_class.can_use_none_as_rhs:
+        if last not in ("exact", "iexact"):
+            raise ValueError("Cannot use None as a query value")
+        rhs.use(None)
+        found = lhs.get_lookup("isnull") or IsNull
+        return found(lhs, True)
+    return lookup_class(lhs, rhs)
+
+
+def _transformed(draft: Draft, lhs: Any, name: str) -> Any:
+    transform = lhs.get_transform(name)
+    if transform is None:
+        raise unsupported_lookup(lhs, name)
+    return transform(lhs)
+
+
+def check_related(field: Any, value: Any, opts: Any) -> None:
+    """ValueError where a value is an object or a query of another model."""
+    if not field.is_relation:
+        return
+    if isinstance(value, QueryNode):
+        query = value.query
+        if not query.has_select_fields and not related_models_match(query.model, opts):
+            raise ValueError(
+                f"Cannot use QuerySet for {query.model._meta.object_name!r}: Use a QuerySet for"
+                f" {opts.object_name!r}."
+            )
+        return
+    if isinstance(value, Argument):
+        sample = value.sample
+        if hasattr(sample, "_meta"):
+            _check_object(sample, opts, field)
+        elif isinstance(sample, list | tuple | set | frozenset):
+            for each in sample:
+                if hasattr(each, "_meta"):
+                    _check_object(each, opts, field)
+
+
+def _check_object(value: Any, opts: Any, field: Any) -> None:
+    if not related_models_match(value._meta.model, opts):
+        raise ValueError(
+            f"Cannot query {str(value)!r}: Must be {opts.object_name!r} instance."
+        )
+
+
+def related_models_match(model: Any, opts: Any) -> bool:
+    """Whether objects of a model can stand for those of another: equal, parent or child."""
+    concrete = model._meta.concrete_model
+    return (
+        concrete is opts.concrete_model
+        or opts.concrete_model in model._meta.get_parent_list()
+        or model in opts.get_parent_list()
+        or concrete in opts.get_parent_list()
+    )

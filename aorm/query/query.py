@@ -1,0 +1,225 @@
+"""`Query`: the immutable, interned structure of a query, without any value.
+
+1. `derive` gives the query of a next step by a hashable key; the first time the key is seen the
+   step is worked out on a `Draft`, afterwards it is one look-up.
+2. The values belong to whoever holds the query: a tuple in which every `Param` finds its slot.
+3. A query remembers a bounded number of children; past it steps are worked out each time, so
+   that endless shapes cost time and never memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+from aorm.errors import FieldError
+from aorm.query.draft import Draft
+from aorm.query.expressions import Col, OuterRef, QueryNode, ResolvedOuterRef, Slots
+from aorm.query.state import State
+
+MAX_CHILDREN = 1024
+Binder = Callable[[Sequence[Any]], tuple[Any, ...]]
+
+
+class Derived(NamedTuple):
+    """A derived query, and what the values of the step go through (None: nothing)."""
+
+    query: Query
+    bind: Binder | None
+
+
+class Query(State):
+    """The structure of a query; never changed after it was made."""
+
+    __slots__ = ("__weakref__", "compiled", "memo", "steps")
+
+    steps: dict[Hashable, Derived]
+    compiled: dict[Any, Any]
+    memo: dict[Any, Any]
+
+    @classmethod
+    def all(cls, model: Any) -> Query:
+        """The query for all rows of a model."""
+        return cls.frozen(Draft.fresh(model))
+
+    @classmethod
+    def frozen(cls, draft: State) -> Query:
+        """The query that a draft has become."""
+        made = cls.__new__(cls)
+        made.copy_state(draft)
+        made._start_memory()
+        return made
+
+    def _start_memory(self) -> None:
+        self.steps, self.compiled, self.memo = {}, {}, {}
+
+    def derive(
+        self,
+        key: Hashable,
+        values: Sequence[Any],
+        apply: Callable[[Draft, Slots], Any],
+    ) -> Derived:
+        """Work out the step that `key` stands for and remember it.
+
+        `apply` changes the draft, numbering the values of the step through the slots; callers
+        look into `steps` first.  Raises what the step raises for names or values that are wrong.
+        """
+        draft = Draft.of(self)
+        slots = Slots(self.slots)
+        apply(draft, slots)
+        draft.slots = max(slots.next, draft.slots)
+        derived = Derived(Query.frozen(draft), binder(slots))
+        volatile = any(argument.volatile for argument in slots.arguments)
+        if not volatile and len(self.steps) < MAX_CHILDREN:
+            self.steps[key] = derived
+        return derived
+
+    def remembered(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for this query."""
+        found = self.memo.get(key)
+        if found is None:
+            found = self.memo[key] = make()
+        return found
+
+    def changed(self, key: Hashable, change: Callable[[Draft], Any]) -> Query:
+        """The query after a step that brings no values."""
+        derived = self.steps.get(key)
+        if derived is None:
+            derived = self.derive(key, (), lambda draft, slots: change(draft))
+        return derived.query
+
+    # --- as an operand --------------------------------------------------------------------
+
+    @property
+    def output_field(self) -> Any:
+        """The type of the one column that the query selects as an operand."""
+        if len(self.select) == 1:
+            return self.select[0].field
+        selected = self.annotation_select
+        if len(selected) == 1 and not self.select:
+            return next(iter(selected.values())).output_field
+        if not self.has_select_fields:
+            return self.opts.pk
+        raise FieldError("Cannot resolve expression type: the subquery selects several columns")
+
+    def for_in(self) -> Query:
+        """This query on the right side of `IN`: of the primary key where nothing is selected."""
+
+        def change(draft: Draft) -> None:
+            if not draft.has_select_fields:
+                _select_pk(draft)
+            if not draft.is_sliced and not draft.distinct_fields:
+                draft.order_by, draft.default_ordering = (), False
+
+        return self.changed("for in", change)
+
+    def for_comparison(self) -> Query:
+        """This query on the right side of `=`."""
+
+        def change(draft: Draft) -> None:
+            if not draft.has_select_fields:
+                _select_pk(draft)
+
+        return self.changed("for comparison", change)
+
+    def resolved_inside(self, scope: Any, base: int = 0) -> Query:
+        """This query with its references to the query of the scope made columns of that.
+
+        `base` is where this query's values start among those of the outer query.
+        """
+        outer = scope.draft
+        draft = Draft.of(self)
+        draft.subquery = True
+        draft.bump_prefix(outer)
+
+        def change(expression: Any) -> Any:
+            if isinstance(expression, ResolvedOuterRef):
+                return expression.resolve(scope).shifted(-base)
+            if isinstance(expression, OuterRef):
+                return expression.resolve(scope)
+            if isinstance(expression, QueryNode):
+                clone = expression.copy()
+                clone.query = expression.query.resolved_inside(scope, base + expression.base)
+                return clone
+            return expression.mapped(change) if hasattr(expression, "mapped") else expression
+
+        draft.map_expressions(change)
+        draft.combined = tuple(
+            (query.resolved_inside(scope, base + offset), offset)
+            for query, offset in draft.combined
+        )
+        draft.external_aliases = draft.external_aliases | frozenset(
+            alias for alias in outer.joins if alias not in draft.joins
+        )
+        return Query.frozen(draft)
+
+    def outer_relabeled(self, aliases: dict[str, str]) -> Query:
+        """This query with other names for tables of the queries around it."""
+        mine = {old: new for old, new in aliases.items() if old not in self.joins}
+        if not mine:
+            return self
+        draft = Draft.of(self)
+        draft.map_expressions(lambda e: e.relabeled(mine))
+        draft.external_aliases = frozenset(mine.get(a, a) for a in draft.external_aliases)
+        return Query.frozen(draft)
+
+    def outer_columns(self) -> list[Any]:
+        """The columns of queries around this one that it refers to."""
+        found: list[Any] = []
+        for expression in (self.where, *self.annotations.values(), *self.select):
+            for each in expression.walk():
+                if isinstance(each, Col) and each.alias is not None and each.alias not in self.joins:
+                    found.append(each)
+                elif isinstance(each, QueryNode):
+                    found.extend(
+                        c for c in each.query.outer_columns() if c.alias not in self.joins
+                    )
+        return list(dict.fromkeys(found))
+
+    # --- copies and pickles ---------------------------------------------------------------
+
+    def __reduce__(self) -> Any:
+        state = {name: getattr(self, name) for name in State.__slots__}
+        return (_restored, (state,))
+
+    def __repr__(self) -> str:
+        return f"<Query of {self.opts.object_name}>"
+
+
+def _restored(state: dict[str, Any]) -> Query:
+    made = Query.__new__(Query)
+    for name, value in state.items():
+        setattr(made, name, value)
+    made._start_memory()
+    return made
+
+
+def _select_pk(draft: Draft) -> None:
+    base = draft.initial_alias()
+    pk = draft.opts.pk
+    fields = getattr(pk, "fields", None) if getattr(pk, "column", None) is None else None
+    draft.select = tuple(Col(base, field) for field in (fields or [pk]))
+    draft.default_cols = False
+
+
+def binder(slots: Slots) -> Binder | None:
+    """The function that converts the values of a step; None where none needs it."""
+    first = slots.first
+    wanted = [
+        (argument.slot - first, argument.converter)
+        for argument in slots.arguments
+        if argument.converter is not None
+    ]
+    if not wanted:
+        return None
+    if len(wanted) == 1 and slots.next - first == 1:
+        ((_, convert),) = wanted
+        return lambda values: (convert(values[0]),)
+
+    def bind(values: Sequence[Any]) -> tuple[Any, ...]:
+        converted = list(values)
+        for place, convert in wanted:
+            converted[place] = convert(converted[place])
+        return tuple(converted)
+
+    return bind

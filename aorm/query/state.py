@@ -1,0 +1,134 @@
+"""What a query is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aorm.query.conditions import Where
+from aorm.query.joins import Join
+
+
+class State:
+    """All that makes up a query; `Query` is the immutable form and `Draft` the mutable one."""
+
+    __slots__ = (
+        "alias_prefix",
+        "annotation_mask",
+        "annotations",
+        "combined",
+        "combinator",
+        "default_cols",
+        "default_ordering",
+        "deferred",
+        "distinct",
+        "distinct_fields",
+        "empty",
+        "external_aliases",
+        "filter_is_sticky",
+        "filtered_relations",
+        "form",
+        "group_by",
+        "joins",
+        "limit",
+        "limit_one",
+        "lock",
+        "model",
+        "offset",
+        "order_by",
+        "refs",
+        "select",
+        "select_related",
+        "slots",
+        "standard_ordering",
+        "subquery",
+        "used_aliases",
+        "values_names",
+        "where",
+    )
+    model: Any
+    joins: dict[str, Join]
+    refs: dict[str, int]
+    where: Any
+    annotations: dict[str, Any]
+    annotation_mask: tuple[str, ...] | None
+    select: tuple[Any, ...]
+    default_cols: bool
+    form: tuple[str, Any]
+    values_names: tuple[str, ...]
+    group_by: Any
+    order_by: tuple[Any, ...]
+    default_ordering: bool
+    standard_ordering: bool
+    distinct: bool
+    distinct_fields: tuple[str, ...]
+    limit: int | None
+    offset: int | None
+    limit_one: bool
+    lock: tuple[Any, ...] | None
+    deferred: tuple[frozenset[str], bool]
+    select_related: Any
+    empty: bool
+    slots: int
+    subquery: bool
+    alias_prefix: str
+    external_aliases: frozenset[str]
+    used_aliases: frozenset[str]
+    filter_is_sticky: bool
+    filtered_relations: dict[str, Any]
+    combinator: tuple[str, bool] | None
+    combined: tuple[Any, ...]
+
+    def start(self, model: Any) -> None:
+        """Become the query for all rows of a model."""
+        self.model = model
+        self.joins, self.refs = {}, {}
+        self.where = Where()
+        self.annotations, self.annotation_mask = {}, None
+        self.select, self.default_cols, self.values_names = (), True, ()
+        self.form = ("model", None)
+        self.group_by = None
+        self.order_by, self.default_ordering, self.standard_ordering = (), True, True
+        self.distinct, self.distinct_fields = False, ()
+        self.limit = self.offset = None
+        self.limit_one = False
+        self.lock = None
+        self.deferred = (frozenset(), True)
+        self.select_related = False
+        self.empty = False
+        self.slots = 0
+        self.subquery = False
+        self.alias_prefix = "T"
+        self.external_aliases = self.used_aliases = frozenset()
+        self.filter_is_sticky = False
+        self.filtered_relations = {}
+        self.combinator, self.combined = None, ()
+
+    def copy_state(self, other: State) -> None:
+        for name in State.__slots__:
+            setattr(self, name, getattr(other, name))
+
+    # --- facts ------------------------------------------------------------------------
+
+    @property
+    def opts(self) -> Any:
+        return self.model._meta
+
+    @property
+    def is_sliced(self) -> bool:
+        return self.limit is not None or self.offset is not None
+
+    @property
+    def is_limited_to_one(self) -> bool:
+        return self.limit_one
+
+    @property
+    def annotation_select(self) -> dict[str, Any]:
+        """The annotations that are selected."""
+        mask = self.annotation_mask
+        if mask is None:
+            return self.annotations
+        return {name: self.annotations[name] for name in mask if name in self.annotations}
+
+    @property
+    def has_select_fields(self) -> bool:
+        return bool(self.select or self.annotation_mask)
