@@ -32,14 +32,14 @@ async def test_aggregates_over_everything(ask):
     assert await ask(
         Book.objects.aggregate,
         Count("pk"),
-        pages=Sum("pages"),
+        total=Sum("pages"),
         shortest=Min("pages"),
         longest=Max("pages"),
         mean=Avg("pages"),
         worth=Sum("price"),
     ) == {
         "pk__count": 3,
-        "pages": 690,
+        "total": 690,
         "shortest": 60,
         "longest": 400,
         "mean": 230.0,
