@@ -89,7 +89,7 @@ def sql(queries: Iterable[Query]) -> None:
     """Statements with their parameters."""
     lines = []
     for query in queries:
-        lines.append(_clauses(query.sql))
+        lines.append(f"{_clauses(query.sql)};")
         if query.params:
             lines.append(f"-- {_short(query.params)}")
     _indented("\n".join(lines), "sql")
