@@ -1,0 +1,160 @@
+"""Lookups on relations: a value may be an object, a key, a list of these, or a query set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aorm.fields.relations import ForeignObject
+from aorm.query.expressions import QueryNode
+from aorm.query.lookups import (
+    _RANGES,
+    Converter,
+    Exact,
+    GreaterThan,
+    GreaterThanOrEqual,
+    In,
+    IsNull,
+    LessThan,
+    LessThanOrEqual,
+    refused,
+)
+
+
+def target_of(field: Any) -> Any:
+    """The column at the end of a relation, which a value is compared with."""
+    return field.path_infos[-1].target_fields[-1]
+
+
+def key_of(value: Any, field: Any, source: Any) -> Any:
+    """The key of an object for a comparison with a relation.
+
+    Raises ValueError for an object that was not saved.
+    """
+    while not isinstance(value, source.model) and source.remote_field:
+        source = source.remote_field.model._meta.get_field(source.remote_field.field_name)
+    try:
+        found = getattr(value, source.attname)
+    except AttributeError:
+        return value.pk
+    if found is None and value.pk is None:
+        raise ValueError("Model instances passed to related filters must be saved.")
+    return found
+
+
+def related_converter(lhs: Any, kind: type, sample: Any) -> Converter | None:
+    """What turns a value of this type into the key that the relation keeps."""
+    field = lhs.output_field
+    target = target_of(field)
+    source = getattr(lhs, "target", target)
+    if hasattr(kind, "_meta"):
+        if not source.is_relation and hasattr(source, "model"):
+            source = target
+
+        def convert(value: Any) -> Any:
+            return key_of(value, field, source)
+
+        return convert
+    if issubclass(kind, list | tuple | set | frozenset | dict):
+        raise refused(field, sample)
+    while target.is_relation:
+        target = target.target_field
+    if kind in target.plain_types:
+        return _RANGES.get(target.get_internal_type()) if kind is int else None
+    prepare: Converter = target.get_prep_value
+    return prepare
+
+
+class RelatedLookupMixin:
+    lhs: Any
+
+    def converter(self, sample: Any) -> Converter | None:
+        return related_converter(self.lhs, type(sample), sample)
+
+    @property
+    def param_field(self) -> Any:
+        return target_of(self.lhs.output_field)
+
+
+@ForeignObject.register_lookup
+class RelatedExact(RelatedLookupMixin, Exact):
+    def accept_query(self, node: Any) -> None:
+        super().accept_query(node)
+
+
+@ForeignObject.register_lookup
+class RelatedLessThan(RelatedLookupMixin, LessThan):
+    pass
+
+
+@ForeignObject.register_lookup
+class RelatedGreaterThan(RelatedLookupMixin, GreaterThan):
+    pass
+
+
+@ForeignObject.register_lookup
+class RelatedGreaterThanOrEqual(RelatedLookupMixin, GreaterThanOrEqual):
+    pass
+
+
+@ForeignObject.register_lookup
+class RelatedLessThanOrEqual(RelatedLookupMixin, LessThanOrEqual):
+    pass
+
+
+@ForeignObject.register_lookup
+class RelatedIsNull(IsNull):
+    pass
+
+
+@ForeignObject.register_lookup
+class RelatedIn(RelatedLookupMixin, In):
+    def list_converter(self, sample: Any, kinds: frozenset[type]) -> Converter:
+        rest = kinds - {type(None)}
+        converters = {kind: related_converter(self.lhs, kind, sample) for kind in rest}
+        if rest == {int}:
+            return _ints
+        if not any(converters.values()):
+            return lambda value: [each for each in value if each is not None]
+
+        def convert(value: Any) -> list[Any]:
+            found = []
+            for each in value:
+                if each is not None:
+                    prepare = converters.get(type(each))
+                    found.append(each if prepare is None else prepare(each))
+            return found
+
+        return convert
+
+    def accept_query(self, node: Any) -> None:
+        if not isinstance(node, QueryNode):
+            return
+        query = node.query
+        field = self.lhs.output_field
+        if not query.has_select_fields and not getattr(field, "primary_key", False):
+            target = target_of(field)
+            if not target.primary_key or query.opts.pk is not target:
+                node.query = _selecting(query, field, target)
+                return
+        super().accept_query(node)
+
+
+def _selecting(query: Any, field: Any, target: Any) -> Any:
+    """The query of the column that the relation refers to."""
+    if target.model is not query.model and target.model not in query.opts.get_parent_list():
+        return query.for_in()
+    name = target.name
+
+    def change(draft: Any) -> None:
+        draft.select = (draft.ref(name),)
+        draft.default_cols = False
+        if not draft.is_sliced and not draft.distinct_fields:
+            draft.order_by, draft.default_ordering = (), False
+
+    return query.changed(("in", name), change)
+
+
+def _ints(value: Any) -> list[Any]:
+    return [each for each in value if each is not None and -(2**63) <= each < 2**63]
+
+
