@@ -76,17 +76,29 @@ FETCH_RAISE = Raise("FETCH_RAISE")
 RAISE = FETCH_RAISE
 
 
+def _origin(instance: Any) -> Any:
+    # Without making a state for an instance that shares that of its result.
+    held = instance.__dict__
+    return held.get("_own_state") or held.get("_loaded")
+
+
 def live_peers(instance: Any) -> list[Any]:
     """The instances of the same result that still exist, `instance` among them."""
-    references = instance._state.peers or ()
+    origin = _origin(instance)
+    references = (origin.peers if origin is not None else None) or ()
     found = [peer for reference in references if (peer := reference()) is not None]
     return found if any(peer is instance for peer in found) else [instance]
 
 
+def own_fetch_mode(instance: Any) -> Any:
+    """The mode that the instance was loaded with, or None."""
+    origin = _origin(instance)
+    return None if origin is None else origin.fetch_mode
+
+
 def fetch_mode_of(instance: Any) -> FetchMode:
     """The instance's own mode, else the one that is in force."""
-    own = instance._state.fetch_mode
-    mode: FetchMode = own if own is not None else (settings.FETCH_MODE or FETCH_PEERS)
+    mode: FetchMode = own_fetch_mode(instance) or settings.FETCH_MODE or FETCH_PEERS
     return mode
 
 

@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
 
 from aorm.connections import async_to_sync, sync_to_async
@@ -230,7 +230,7 @@ class Signal:
     async def _gathered(
         self, receivers: list[Receiver], sender: Any, named: dict[str, Any]
     ) -> Responses:
-        results = await asyncio.gather(
+        results = await _asyncio().gather(
             *(each(signal=self, sender=sender, **named) for each in receivers)
         )
         return list(zip(receivers, results, strict=True))
@@ -245,7 +245,7 @@ class Signal:
                 self._log(receiver, error)
                 return error
 
-        results = await asyncio.gather(*map(guarded, receivers))
+        results = await _asyncio().gather(*map(guarded, receivers))
         return list(zip(receivers, results, strict=True))
 
     def _guarded(self, receiver: Receiver, sender: Any, named: dict[str, Any]) -> Any:
@@ -296,6 +296,11 @@ class ModelSignal(Signal):
         """As `Signal.disconnect`."""
         act = partial(super().disconnect, receiver, dispatch_uid=dispatch_uid)
         return bool(self._resolved(act, sender, apps))
+
+
+def _asyncio() -> Any:
+    # Imported when a coroutine runs, and then it is there: `import aorm` does without.
+    return import_module("asyncio")
 
 
 def is_async(receiver: Any) -> bool:

@@ -1,0 +1,431 @@
+"""The managers that stand for the many objects of a relation.
+
+1. A manager class is made once per relation and kind of default manager; a manager itself is
+   made at each access and holds only its instance.
+2. What changes the relation is written once as an operation, in one transaction; the pair of
+   methods that runs it is one line each.
+3. Prefetched objects are what `all()` gives, until the relation is changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from functools import cache, partial
+from typing import Any, ClassVar
+
+from aorm.connections import arun, connections, run
+from aorm.models.fetch_modes import own_fetch_mode
+from aorm.models.manager import BaseManager
+from aorm.models.queryset import QuerySet
+from aorm.operations.prefetch import PREFETCHED, Plan, key_of, only_queryset
+from aorm.operations.routing import router
+from aorm.steps import Operation, call, in_block
+
+_NEW = object.__new__
+
+
+def together(operation: Operation[Any]) -> Operation[Any]:
+    """In one transaction: the caller's where one is open."""
+    return in_block(operation, savepoint=False)
+
+
+class RelatedManager(BaseManager[Any]):
+    """What both kinds of managers have: an instance, prefetched objects, two faces."""
+
+    #: The classes that `manager(manager="name")` made.
+    _variants: ClassVar[dict[type, Any]]
+    _superclass: ClassVar[type[BaseManager[Any]]]
+    _prefetch_cache_name: ClassVar[str]
+    _start_plain: ClassVar[bool]
+    field: ClassVar[Any]
+    instance: Any
+
+    do_not_call_in_templates = True
+
+    @classmethod
+    def _of(cls, instance: Any) -> Any:
+        """The manager of an instance; no constructor runs that has nothing to do."""
+        cls._check(instance)
+        if cls._start_plain:
+            manager = _NEW(cls)
+        else:
+            manager = cls()
+            manager.name, manager._db, manager._hints = None, None, {}
+            manager.model = cls.model
+        manager.instance = instance
+        return manager
+
+    @classmethod
+    def _check(cls, instance: Any) -> None:
+        """Refuse an instance that cannot be related to anything yet."""
+        raise NotImplementedError
+
+    def __call__(self, *, manager: str) -> Any:
+        """The same relation through another manager of the related model, by its name."""
+        kind = type(getattr(self.model, manager))
+        made = self._variants.get(kind)
+        if made is None:
+            made = self._variants[kind] = self._by(kind)
+        return made._of(self.instance)
+
+    @classmethod
+    def _by(cls, superclass: type[BaseManager[Any]]) -> Any:
+        """The class of the managers of this relation that extends another manager class."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, type(self))
+            and other.instance == self.instance
+            and other._db == self._db
+        )
+
+    __hash__ = BaseManager.__hash__
+
+    # --- reading ------------------------------------------------------------------------
+
+    def get_queryset(self) -> QuerySet[Any]:
+        prefetched = self.instance.__dict__.get(PREFETCHED)
+        if prefetched is not None:
+            found = prefetched.get(self._prefetch_cache_name)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        queryset = self._apply_rel_filters(self._all_related())
+        mode = own_fetch_mode(self.instance)
+        return queryset if mode is None else queryset.fetch_mode(mode)
+
+    def _all_related(self) -> QuerySet[Any]:
+        """All that the manager's class would give without the relation."""
+        return super().get_queryset()
+
+    def _apply_rel_filters(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those objects of a QuerySet that are related to the instance."""
+        queryset._add_hints(instance=self.instance)
+        if self._db:
+            queryset = queryset.using(self._db)
+        return self._filtered(queryset)
+
+    def _filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        raise NotImplementedError
+
+    def _holding(self, objects: list[Any], given: Any) -> QuerySet[Any]:
+        """The QuerySet of prefetched objects, by the QuerySet that they were fetched with."""
+        base = self._all_related() if given is None else given
+        queryset = self._apply_rel_filters(base)
+        queryset._result_cache = objects
+        # Their own lookups were followed with those of all the others.
+        queryset._prefetch_done = True
+        return queryset
+
+    def _prefetch_base(
+        self, instances: Sequence[Any], querysets: Sequence[Any] | None
+    ) -> QuerySet[Any]:
+        queryset = only_queryset(querysets)
+        if queryset is None:
+            queryset = self._all_related()
+            mode = own_fetch_mode(instances[0])
+            if mode is not None:
+                queryset = queryset.fetch_mode(mode)
+        queryset._add_hints(instance=instances[0])
+        database = queryset._db or self._db
+        return queryset.using(database) if database else queryset
+
+    def _remove_prefetched_objects(self) -> None:
+        prefetched = self.instance.__dict__.get(PREFETCHED)
+        if prefetched is not None:
+            prefetched.pop(self._prefetch_cache_name, None)
+
+    # --- running ------------------------------------------------------------------------
+
+    def _written(self) -> str:
+        """The alias of the database that changes of the relation go to."""
+        return router.db_for_write(self.model, instance=self.instance)
+
+    def _run(self, operation: Operation[Any]) -> Any:
+        return run(operation, connections[self._written()])
+
+    async def _arun(self, operation: Operation[Any]) -> Any:
+        return await arun(operation, connections[self._written()])
+
+    def _inherited(self, method: str, **values: Any) -> Operation[Any]:
+        """`create` and its like as the superclass has it, on the database that is written.
+
+        An override by the user is called; what is QuerySet's own goes on as an operation.
+        """
+        manager = self.db_manager(self._written())
+        if _is_stock(self._superclass, method):
+            operation = getattr(manager.get_queryset(), f"_{method}_operation")
+            return (yield from operation(**values))
+        override = getattr(super(RelatedManager, manager), method)
+        return (yield from call(partial(override, **values)))
+
+    def _of_model(self, obj: Any) -> None:
+        if not isinstance(obj, self.model):
+            raise TypeError(
+                f"'{self.model._meta.object_name}' instance expected, got {obj!r}"
+            )
+
+
+@cache
+def _is_stock(manager_class: type[BaseManager[Any]], method: str) -> bool:
+    inherited = getattr(manager_class, method, None)
+    return inspect.unwrap(inherited) is getattr(QuerySet, method) if inherited else False
+
+
+def made(
+    kind: type[RelatedManager], superclass: type[BaseManager[Any]], model: Any, **members: Any
+) -> Any:
+    """A manager class for one relation, which extends the related model's own manager class."""
+    plain = superclass.__init__ is BaseManager.__init__
+    return type(
+        kind.__name__,
+        (kind, superclass),
+        {
+            "__module__": kind.__module__,
+            "_superclass": superclass,
+            "_start_plain": plain,
+            "_variants": {},
+            "_constructor_args": ((), {}),
+            "model": model,
+            "name": None,
+            "_db": None,
+            "_hints": {},
+            **members,
+        },
+    )
+
+
+# --- the many objects that point here -----------------------------------------------------
+
+
+class ReverseManyToOneManager(RelatedManager):
+    """`author.books`: objects whose foreign key is this instance."""
+
+    rel: ClassVar[Any]
+
+    @classmethod
+    def _check(cls, instance: Any) -> None:
+        if instance.pk is None:
+            raise ValueError(
+                f"{type(instance).__name__!r} instance needs to have a primary key value before "
+                "this relationship can be used."
+            )
+
+    @classmethod
+    def _by(cls, superclass: type[BaseManager[Any]]) -> Any:
+        return create_reverse_many_to_one_manager(superclass, cls.rel)
+
+    def __str__(self) -> str:
+        return f"{self.instance!r}.{self.rel.get_accessor_name()}"
+
+    @property
+    def core_filters(self) -> dict[str, Any]:
+        """What makes an object one of this instance's."""
+        return {self.field.name: self.instance}
+
+    def _filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        field = self.field
+        values = field.get_foreign_related_value(self.instance)
+        if None in values:
+            return queryset.none()
+        if len(values) == 1:
+            queryset = queryset.filter(**{field.name: values[0]})
+        else:
+            queryset = queryset.filter(**self.core_filters)
+        if field.many_to_one:
+            # What points here is given its object without a query.
+            key = values[0] if len(values) == 1 else values
+            queryset._known_related_objects = {field: {key: self.instance}}
+        return queryset
+
+    def get_prefetch_querysets(
+        self, instances: Sequence[Any], querysets: Sequence[Any] | None = None
+    ) -> Plan:
+        """How to fetch the objects that point to any of these instances."""
+        field = self.field
+        queryset = self._prefetch_base(instances, querysets)
+        key = key_of(field.foreign_related_fields)
+        wanted: list[Any] = list(instances)
+        if len(field.foreign_related_fields) == 1:
+            found = dict.fromkeys(map(key, instances))
+            found.pop(None, None)
+            wanted = list(found)
+        return Plan.make(
+            queryset.filter(**{f"{field.name}__in": wanted}),
+            key_of(field.local_related_fields),
+            key,
+            single=False,
+            cache_name=self._prefetch_cache_name,
+            link=field,
+        )
+
+    # --- add ------------------------------------------------------------------------------
+
+    def add(self, *objs: Any, bulk: bool = True) -> None:
+        """Let these objects point here.
+
+        Args:
+            bulk: by one UPDATE, which calls no `save()`; else save each object.
+
+        Raises:
+            TypeError: an object of another model.
+            ValueError: an unsaved object, and `bulk`.
+        """
+        self._run(self._add(objs, bulk))
+
+    async def aadd(self, *objs: Any, bulk: bool = True) -> None:
+        await self._arun(self._add(objs, bulk))
+
+    def _add(self, objs: Sequence[Any], bulk: bool) -> Operation[None]:
+        self._remove_prefetched_objects()
+        database = self._written()
+        for obj in objs:
+            self._of_model(obj)
+            if bulk and (obj._state.adding or obj._state.db != database):
+                raise ValueError(
+                    f"{obj!r} instance isn't saved. Use bulk=False or save the object first."
+                )
+        for obj in objs:
+            setattr(obj, self.field.name, self.instance)
+        if not bulk:
+            yield from together(self._save_all(objs, database))
+        elif objs:
+            queryset = self.model._base_manager.using(database)
+            queryset = queryset.filter(pk__in={obj.pk for obj in objs})
+            yield from queryset._update_operation({self.field.name: self.instance})
+
+    def _save_all(self, objs: Iterable[Any], database: str, **options: Any) -> Operation[None]:
+        for obj in objs:
+            yield from obj._save_operation(using=database, **options)
+
+    # --- create ---------------------------------------------------------------------------
+
+    def create(self, **kwargs: Any) -> Any:
+        """Create an object that points here."""
+        return self._run(self._inherited("create", **kwargs, **self.core_filters))
+
+    async def acreate(self, **kwargs: Any) -> Any:
+        return await self._arun(self._inherited("create", **kwargs, **self.core_filters))
+
+    def get_or_create(self, **kwargs: Any) -> Any:
+        """Among the objects that point here, get the one that matches or create it."""
+        return self._run(self._inherited("get_or_create", **{**kwargs, **self.core_filters}))
+
+    async def aget_or_create(self, **kwargs: Any) -> Any:
+        return await self._arun(
+            self._inherited("get_or_create", **{**kwargs, **self.core_filters})
+        )
+
+    def update_or_create(self, **kwargs: Any) -> Any:
+        """Among the objects that point here, update the one that matches or create it."""
+        return self._run(self._inherited("update_or_create", **{**kwargs, **self.core_filters}))
+
+    async def aupdate_or_create(self, **kwargs: Any) -> Any:
+        return await self._arun(
+            self._inherited("update_or_create", **{**kwargs, **self.core_filters})
+        )
+
+    # --- set ------------------------------------------------------------------------------
+
+    def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False) -> None:
+        """Let exactly these objects point here.
+
+        Args:
+            bulk: as for `add`.
+            clear: let go of all first, instead of only of those that are not among them.
+        """
+        self._run(self._set(tuple(objs), bulk, clear))
+
+    async def aset(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False) -> None:
+        await self._arun(self._set(tuple(objs), bulk, clear))
+
+    def _set(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
+        yield from self._add(objs, bulk)
+
+
+class NullableReverseManyToOneManager(ReverseManyToOneManager):
+    """The same where the foreign key may be null: objects can be let go."""
+
+    def remove(self, *objs: Any, bulk: bool = True) -> None:
+        """Let these objects no longer point here.
+
+        Raises:
+            TypeError: an object of another model.
+            DoesNotExist: an object does not point here.
+        """
+        self._run(self._remove(objs, bulk))
+
+    async def aremove(self, *objs: Any, bulk: bool = True) -> None:
+        await self._arun(self._remove(objs, bulk))
+
+    def _remove(self, objs: Sequence[Any], bulk: bool) -> Operation[None]:
+        if not objs:
+            return
+        value = self.field.get_foreign_related_value(self.instance)
+        for obj in objs:
+            self._of_model(obj)
+            if self.field.get_local_related_value(obj) != value:
+                raise self.field.remote_field.model.DoesNotExist(
+                    f"{obj!r} is not related to {self.instance!r}."
+                )
+        found = self.get_queryset().filter(pk__in={obj.pk for obj in objs})
+        yield from self._let_go(found, bulk)
+
+    def clear(self, *, bulk: bool = True) -> None:
+        """Let no object point here any more."""
+        self._run(self._clear(bulk))
+
+    async def aclear(self, *, bulk: bool = True) -> None:
+        await self._arun(self._clear(bulk))
+
+    def _clear(self, bulk: bool) -> Operation[None]:
+        yield from self._let_go(self.get_queryset(), bulk)
+
+    def _let_go(self, queryset: QuerySet[Any], bulk: bool) -> Operation[None]:
+        self._remove_prefetched_objects()
+        database = self._written()
+        queryset = queryset.using(database)
+        if bulk:
+            yield from queryset._update_operation({self.field.name: None})
+        else:
+            yield from together(self._let_go_each(queryset, database))
+
+    def _let_go_each(self, queryset: QuerySet[Any], database: str) -> Operation[None]:
+        objs = list((yield from queryset._fetch_operation()))
+        for obj in objs:
+            setattr(obj, self.field.name, None)
+        yield from self._save_all(objs, database, update_fields=[self.field.name])
+
+    def _set(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
+        yield from together(self._replace(objs, bulk, clear))
+
+    def _replace(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
+        if clear:
+            yield from self._clear(bulk)
+            yield from self._add(objs, bulk)
+            return
+        queryset = self.get_queryset().using(self._written())
+        old = dict.fromkeys((yield from queryset._fetch_operation()))
+        new = []
+        for obj in objs:
+            if obj in old:
+                del old[obj]
+            else:
+                new.append(obj)
+        yield from self._remove(tuple(old), bulk)
+        yield from self._add(new, bulk)
+
+
+def create_reverse_many_to_one_manager(superclass: type[BaseManager[Any]], rel: Any) -> Any:
+    """The class of the managers of one reverse relation."""
+    field = rel.field
+    kind = NullableReverseManyToOneManager if field.null else ReverseManyToOneManager
+    return made(
+        kind,
+        superclass,
+        rel.related_model,
+        rel=rel,
+        field=field,
+        _prefetch_cache_name=rel.cache_name,
+    )
