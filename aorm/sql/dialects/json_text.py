@@ -13,7 +13,7 @@ from typing import Any
 _SHORTEST_LONG_INTEGER = 19
 _ONLY_DIGITS_MATTER = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
 _LONG_INTEGER = b"0" * _SHORTEST_LONG_INTEGER
-_scan = json.JSONDecoder().scan_once
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def scan(text: str) -> Any:

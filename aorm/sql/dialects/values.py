@@ -246,8 +246,8 @@ def sqlite_any(value: Any, *, use_tz: bool = True) -> Any:
 
 # --- converters of SQLite --------------------------------------------------------
 
-_UUID_INT = uuid.UUID.int.__set__  # type: ignore[attr-defined]
-_UUID_SAFE = uuid.UUID.is_safe.__set__  # type: ignore[attr-defined]
+_UUID_INT = uuid.UUID.int.__set__  # type: ignore[attr-defined,misc]
+_UUID_SAFE = uuid.UUID.is_safe.__set__  # type: ignore[attr-defined,misc]
 _UUID_UNKNOWN = uuid.SafeUUID.unknown
 
 
@@ -410,8 +410,11 @@ def _then_user(conversion: Conversion | None, field: Any, dialect: Dialect) -> C
     return NullConversion(f"{name}({{0}})", names, convert)
 
 
-class _CommonValues:
+class CommonValues:
     """What a field of the user adds, around what the dialect does by itself."""
+
+    #: By kind of field: the exact classes that the adapter leaves alone.
+    plain_classes: ClassVar[Mapping[str, frozenset[type]]] = {}
 
     def adapter(self, dialect: Dialect, target: Any) -> Adapter | None:
         """What turns a prepared value into what the driver binds; None where nothing does."""
@@ -433,6 +436,21 @@ class _CommonValues:
         found = _then_user(found, column, dialect)
         return found if field is column else _then_user(found, field, dialect)
 
+    def storing_adapter(self, dialect: Dialect, field: Any) -> Adapter | None:
+        """The adapter for what `get_db_prep_save` gave and a column is going to hold."""
+        column = column_field(field)
+        return self.own_adapter(dialect, column, kind_of(column), False)
+
+    def plain(self, dialect: Dialect, field: Any) -> tuple[str | None, dict[str, Any]]:
+        """A condition over `{0}` for values that are stored as they are, and its names."""
+        column = column_field(field)
+        classes = self.plain_classes.get(kind_of(column), frozenset()) & column.plain_types
+        if not classes:
+            return None, {}
+        names = {kind.__name__: kind for kind in sorted(classes, key=lambda kind: kind.__name__)}
+        condition = " or ".join(f"{{0}}.__class__ is {name}" for name in names)
+        return (f"{condition} or {{0}} is None" if field.null else condition), names
+
     def own_adapter(
         self, dialect: Dialect, field: Any, kind: str, expression: bool
     ) -> Adapter | None:
@@ -442,6 +460,15 @@ class _CommonValues:
         self, dialect: Dialect, field: Any, kind: str, expression: bool
     ) -> Conversion | None:
         raise NotImplementedError
+
+
+_PLAIN_IN_BOTH: Mapping[str, frozenset[type]] = {
+    **dict.fromkeys(INTEGERS, frozenset({int})),
+    **dict.fromkeys(TEXTS | ADDRESSES, frozenset({str})),
+    "BinaryField": frozenset({bytes}),
+    "BooleanField": frozenset({bool}),
+    "FloatField": frozenset({float}),
+}
 
 
 _SQLITE_ADAPTERS: Mapping[str, Adapter | None] = {
@@ -467,8 +494,18 @@ _NUMBERS: Mapping[str, Conversion] = {
 }
 
 
-class SqliteValues(_CommonValues):
+class SqliteValues(CommonValues):
     """Values as Django stores them in SQLite, which knows integers, floats, texts and bytes."""
+
+    plain_classes = _PLAIN_IN_BOTH
+
+    def storing_adapter(self, dialect: Dialect, field: Any) -> Adapter | None:
+        """The adapter; a Decimal is rounded before, as the column would on other databases."""
+        column = column_field(field)
+        rounded = decimal_rounder(column) if kind_of(column) == "DecimalField" else None
+        if rounded is None:
+            return super().storing_adapter(dialect, field)
+        return lambda value: sqlite_number(rounded(value))
 
     def own_adapter(
         self, dialect: Dialect, field: Any, kind: str, expression: bool
@@ -551,8 +588,24 @@ _POSTGRESQL_CONVERSIONS: Mapping[str, Conversion] = dict.fromkeys(
 )
 
 
-class PostgresqlValues(_CommonValues):
+class PostgresqlValues(CommonValues):
     """Values as PostgreSQL's drivers have them by themselves; JSON goes both ways as text."""
+
+    plain_classes: ClassVar[Mapping[str, frozenset[type]]] = {
+        **_PLAIN_IN_BOTH,
+        "DateField": frozenset({datetime.date}),
+        "DecimalField": frozenset({Decimal}),
+        "DurationField": frozenset({datetime.timedelta}),
+        "TimeField": frozenset({datetime.time}),
+        "UUIDField": frozenset({uuid.UUID}),
+    }
+
+    def plain(self, dialect: Dialect, field: Any) -> tuple[str | None, dict[str, Any]]:
+        """As for every dialect; and aware times need nothing."""
+        if kind_of(field) == "DateTimeField":
+            condition = "{0}.__class__ is datetime and {0}.tzinfo is not None"
+            return condition, {"datetime": datetime.datetime}
+        return super().plain(dialect, field)
 
     def own_adapter(
         self, dialect: Dialect, field: Any, kind: str, expression: bool

@@ -1,0 +1,50 @@
+"""Writing single rows: what `Model.save` and the deletion of objects do in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aorm.sql.binding import storing
+from aorm.sql.writes import Deleter, Inserter, Updater
+from aorm.steps import Fetch, Operation, perform
+
+
+def insert(inserter: Inserter, instance: Any) -> Operation[None]:
+    """Insert the row of an instance, and set what the database made of it."""
+    statement, returned = inserter.statement(instance)
+    reply = yield from perform(statement)
+    if returned and reply:
+        _store(inserter, instance, reply[0], returned)
+
+
+def update(updater: Updater, instance: Any) -> Operation[bool]:
+    """Update the row of an instance; whether there is one."""
+    statement, returned = updater.statement(instance)
+    reply = yield from perform(statement)
+    if not isinstance(statement, Fetch):
+        return bool(reply)
+    if reply:
+        _store(updater, instance, reply[0], returned)
+    return bool(reply)
+
+
+def _store(
+    writer: Inserter | Updater, instance: Any, row: Sequence[Any], returned: Sequence[Any]
+) -> None:
+    if returned is writer.returning:
+        writer.store(instance, row)
+    else:
+        storing(returned, writer.dialect)(instance, row)
+
+
+def delete_one(deleter: Deleter, *values: Any) -> Operation[int]:
+    """Delete the rows whose fields have these values; how many there were."""
+    count: int = yield from perform(deleter.one(*values))
+    return count
+
+
+def delete_many(deleter: Deleter, values: Iterable[Any]) -> Operation[int]:
+    """Delete the rows whose field has one of these values; how many there were."""
+    count: int = yield from perform(deleter.many(values))
+    return count
