@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from aorm.errors import FieldDoesNotExist, ObjectDoesNotExist
-from aorm.steps import Operation
+from aorm.steps import Operation, call
 
 LOOKUP_SEP = "__"
 PREFETCHED = "_prefetched_objects_cache"
@@ -223,6 +223,7 @@ class _Walk:
 
     def __init__(self, instances: Sequence[Any]) -> None:
         self.instances = instances
+        self.database = _database_of(instances[0])
         self.pending: list[Prefetch] = []
         #: Path to the objects that were found there.
         self.done: dict[str, Sequence[Any]] = {}
@@ -256,7 +257,9 @@ class _Walk:
             _check(lookup, objects[0], part, found, last and prefetcher is None)
             missing = [] if prefetcher is None else [o for o in objects if not is_fetched(o)]
             if missing:
-                objects, more = yield from _fetch_level(missing, prefetcher, lookup, level, last)
+                objects, more = yield from _fetch_level(
+                    missing, prefetcher, lookup, level, self.database
+                )
                 known = lookup in self.automatic and descriptor in self.followed
                 if not (path in self.done and known):
                     self.done[path] = objects
@@ -309,16 +312,28 @@ def _there_already(instances: Sequence[Any], part: str) -> list[Any]:
     return found
 
 
-def fetch_all(queryset: Any) -> Operation[list[Any]]:
-    """The objects of a QuerySet (or of what stands in for one), without its own prefetching."""
+def fetch_all(queryset: Any, database: str | None = None) -> Operation[Any]:
+    """The objects of a QuerySet, or of what stands in for one.
+
+    Args:
+        database: the alias of the database that the operation runs on, where the QuerySet's
+            may be another; that one is asked on the side.
+    """
     operation = getattr(queryset, "_fetch_operation", None)
-    if operation is None:
-        return list(queryset)
-    return list((yield from operation()))
+    if operation is None or (database is not None and queryset.db != database):
+        return (yield from call(list, queryset))
+    return (yield from operation())
+
+
+def _database_of(instance: Any) -> str | None:
+    held = getattr(instance, "__dict__", {})
+    state = held.get("_own_state") or held.get("_loaded")
+    database: str | None = None if state is None else state.db
+    return database
 
 
 def _fetch_level(
-    instances: list[Any], prefetcher: Any, lookup: Prefetch, level: int, last: bool
+    instances: list[Any], prefetcher: Any, lookup: Prefetch, level: int, database: str | None
 ) -> Operation[tuple[list[Any], list[Any]]]:
     """Fetch one relation of the instances and hand each its part.
 
@@ -331,7 +346,7 @@ def _fetch_level(
     more = [copy.copy(each) for each in getattr(queryset, "_prefetch_related_lookups", ())]
     if more:
         queryset._prefetch_related_lookups = ()
-    related = yield from fetch_all(queryset)
+    related = yield from fetch_all(queryset, database)
     groups: dict[Any, list[Any]] = {}
     for each in related:
         key = related_key(each)
@@ -352,6 +367,7 @@ def _fetch_level(
         for instance in instances:
             setattr(instance, to_attr, groups.get(instance_key(instance), []))
     else:
+        last = level == len(lookup.prefetch_through.split(LOOKUP_SEP)) - 1
         given = lookup.queryset if last else None
         for instance in instances:
             found = groups.get(instance_key(instance), [])

@@ -1,0 +1,63 @@
+"""Loading related objects beforehand: `Prefetch` and the functions for objects at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aorm.connections import arun, connections, run
+from aorm.models.fetch_modes import fetch_mode_of, live_peers
+from aorm.models.state import database_of
+from aorm.operations.prefetch import (
+    Prefetch,
+    get_prefetcher,
+    normalize_prefetch_lookups,
+    prefetch_related_objects_operation,
+)
+from aorm.operations.routing import DEFAULT_DB_ALIAS
+from aorm.steps import Operation
+
+
+def _database(instances: Sequence[Any]) -> Any:
+    return connections[database_of(instances[0]) or DEFAULT_DB_ALIAS]
+
+
+def prefetch_related_objects(
+    model_instances: Sequence[Any], *related_lookups: str | Prefetch
+) -> None:
+    """Load related objects for these instances, where they are not there yet.
+
+    Args:
+        model_instances: instances of one model.
+        related_lookups: as for `QuerySet.prefetch_related()`.
+    """
+    if model_instances:
+        operation = prefetch_related_objects_operation(model_instances, related_lookups)
+        run(operation, _database(model_instances))
+
+
+async def aprefetch_related_objects(
+    model_instances: Sequence[Any], *related_lookups: str | Prefetch
+) -> None:
+    if model_instances:
+        operation = prefetch_related_objects_operation(model_instances, related_lookups)
+        await arun(operation, _database(model_instances))
+
+
+def fetch_related_operation(instance: Any, names: Sequence[str | Prefetch]) -> Operation[None]:
+    """What `instance.fetch_related(*names)` does: load relations, for the peers as well.
+
+    Under `FETCH_ONE` only the instance's own are loaded.
+    """
+    instances = live_peers(instance) if fetch_mode_of(instance).track_peers else [instance]
+    yield from prefetch_related_objects_operation(instances, names)
+
+
+__all__ = [
+    "Prefetch",
+    "aprefetch_related_objects",
+    "fetch_related_operation",
+    "get_prefetcher",
+    "normalize_prefetch_lookups",
+    "prefetch_related_objects",
+]
