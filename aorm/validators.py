@@ -28,7 +28,7 @@ class Counted:
     key: str
 
     def __mod__(self, params: Any) -> str:
-        return (self.singular if params[self.key] == 1 else self.plural) % params
+        return str((self.singular if params[self.key] == 1 else self.plural) % params)
 
     def __str__(self) -> str:
         return self.plural

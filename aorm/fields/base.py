@@ -22,8 +22,12 @@ from typing import (
     Any,
     ClassVar,
     Generic,
+    Literal,
     Protocol,
+    Self,
+    TypeAlias,
     TypedDict,
+    Unpack,
     overload,
 )
 
@@ -41,15 +45,43 @@ from aorm.functional import Promise, cached_property
 
 if TYPE_CHECKING:
     # Defaults of type parameters come with Python 3.13; type checkers know them in all versions.
-    from typing import Self
-
     from typing_extensions import TypeVar
 
+    #: The type of the values.
     V = TypeVar("V", default=Any)
-else:
-    from typing import TypeVar
+    #: What was given for `null`, so that the type of an attribute has `| None` or not.
+    N = TypeVar("N", Literal[True], Literal[False], default=Literal[False])
 
-    V = TypeVar("V")
+    class Typed(Generic[V, N]):
+        """A field as the type checker sees it: a descriptor with a type of values."""
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Self: ...
+        @overload
+        def __get__(self: Typed[V, Literal[True]], instance: object, owner: Any) -> V | None: ...
+        @overload
+        def __get__(self: Typed[V, Literal[False]], instance: object, owner: Any) -> V: ...
+        def __get__(self, instance: object, owner: Any) -> Any: ...
+
+        @overload
+        def __set__(
+            self: Typed[V, Literal[True]], instance: object, value: V | Resolvable | None
+        ) -> None: ...
+        @overload
+        def __set__(
+            self: Typed[V, Literal[False]], instance: object, value: V | Resolvable
+        ) -> None: ...
+        def __set__(self, instance: object, value: Any) -> None: ...
+
+else:
+    V = N = None
+
+    class Typed:
+        """At run time fields are neither generic nor descriptors."""
+
+        def __class_getitem__(cls, types):
+            return cls
+
 
 LOOKUP_SEP = "__"
 BLANK_CHOICE_DASH = [("", "---------")]
@@ -83,7 +115,7 @@ class DatabaseDefault:
 
     __slots__ = ("field",)
 
-    def __init__(self, field: Field[Any]) -> None:
+    def __init__(self, field: AnyField) -> None:
         self.field = field
 
     def __repr__(self) -> str:
@@ -106,7 +138,7 @@ class FieldOptions(TypedDict, total=False):
     unique_for_month: str | None
     unique_for_year: str | None
     choices: Any
-    help_text: str
+    help_text: Any
     db_column: str | None
     db_tablespace: str | None
     auto_created: bool
@@ -144,7 +176,7 @@ _OPTIONS: tuple[tuple[str, Any, str], ...] = (
 
 
 @total_ordering
-class Field(RegisterLookupMixin, Generic[V]):
+class Field(RegisterLookupMixin, Typed[V, N]):
     """A column of a model, or something else that a model has by name.
 
     Args: as of Django's fields.  `default` may be a function without arguments; `db_default` is a
@@ -160,9 +192,11 @@ class Field(RegisterLookupMixin, Generic[V]):
     #: class here that can stand in queries as well.
     database_default_class: ClassVar[Any] = DatabaseDefault
 
+    #: What `get_internal_type` gives; empty: the name of the class.
+    internal_type: ClassVar[str] = ""
     empty_strings_allowed: bool = True
     empty_values: ClassVar[Sequence[Any]] = (None, "", [], (), {})
-    default_validators: ClassVar[Sequence[Callable[[Any], None]]] = ()
+    default_validators: Sequence[Callable[[Any], None]] = ()
     default_error_messages: ClassVar[Mapping[str, Any]] = {
         "invalid_choice": "Value %(value)r is not a valid choice.",
         "null": "This field cannot be null.",
@@ -192,6 +226,7 @@ class Field(RegisterLookupMixin, Generic[V]):
     column: Any
     concrete: bool
     verbose_name: Any
+    _choices: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -200,6 +235,24 @@ class Field(RegisterLookupMixin, Generic[V]):
         if "plain_types" not in own and any(name in own for name in converts):
             cls.plain_types = frozenset()
 
+    @overload
+    def __init__(
+        self,
+        verbose_name: Any = None,
+        name: str | None = None,
+        *,
+        null: N = ...,
+        **options: Unpack[FieldOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        verbose_name: Any = None,
+        name: str | None = None,
+        *,
+        null: bool,
+        **options: Unpack[FieldOptions],
+    ) -> None: ...
     def __init__(
         self,
         verbose_name: Any = None,
@@ -258,15 +311,6 @@ class Field(RegisterLookupMixin, Generic[V]):
         else:
             self.creation_counter = Field.creation_counter
             Field.creation_counter += 1
-
-    if TYPE_CHECKING:
-
-        @overload
-        def __get__(self, instance: None, owner: Any) -> Self: ...
-        @overload
-        def __get__(self, instance: object, owner: Any) -> V: ...
-        def __get__(self, instance: object, owner: Any) -> Any: ...
-        def __set__(self, instance: object, value: V | Resolvable) -> None: ...
 
     # --- the field as an object -----------------------------------------------------
 
@@ -473,10 +517,10 @@ class Field(RegisterLookupMixin, Generic[V]):
 
         `limit_choices_to` and `ordering` have a meaning for relations only.
         """
-        choices = list(self.choices or ())
+        given: list[Any] = list(self._choices or ())
         if include_blank and not any(value in ("", None) for value, _ in self.flatchoices):
-            return [*blank_choice, *choices]
-        return choices
+            return [*blank_choice, *given]
+        return given
 
     def display(self, instance: Any) -> Any:
         """The label of the instance's value; the value itself where it is none of the choices."""
@@ -614,7 +658,7 @@ class Field(RegisterLookupMixin, Generic[V]):
 
     def get_internal_type(self) -> str:
         """The name of the kind of field, by which a database knows its column type."""
-        return type(self).__name__
+        return self.internal_type or type(self).__name__
 
     def db_type_parameters(self, connection: Any) -> Mapping[str, Any]:
         """What the text of a column type may refer to."""
@@ -659,6 +703,9 @@ class Field(RegisterLookupMixin, Generic[V]):
         return str(template(parameters) if callable(template) else template % parameters)
 
 
+#: Any field at all, for annotations.
+AnyField: TypeAlias = "Field[Any, Any]"
+
 _SHOWN_AS_THEY_ARE = (
     type(None),
     str,
@@ -673,7 +720,7 @@ _SHOWN_AS_THEY_ARE = (
 class _TypeParameters(Mapping[str, Any]):
     """A field's attributes by name; with `qn_` before it, the attribute as a quoted name."""
 
-    def __init__(self, field: Field[Any], connection: Any) -> None:
+    def __init__(self, field: AnyField, connection: Any) -> None:
         self._field = field
         self._connection = connection
 
@@ -712,7 +759,7 @@ def _declared_choices(value: Any) -> Any:
     return value
 
 
-def _display_method(field: Field[Any], name: str) -> Callable[[Any], Any]:
+def _display_method(field: AnyField, name: str) -> Callable[[Any], Any]:
     def display(self: Any) -> Any:
         return field.display(self)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aorm.fields.base import NOT_PROVIDED, Field
 from aorm.functional import cached_property
@@ -41,7 +41,7 @@ class CompositeAttribute:
             setattr(instance, attname, value)
 
 
-class CompositePrimaryKey(Field[tuple[Any, ...]]):
+class CompositePrimaryKey(Field[Any]):
     """The primary key that consists of these fields of the model, by name.
 
     Args:
@@ -77,11 +77,6 @@ class CompositePrimaryKey(Field[tuple[Any, ...]]):
             raise ValueError("CompositePrimaryKey must be blank.")
         self.field_names = args
         super().__init__(**kwargs)
-
-    if TYPE_CHECKING:
-        # The values are those of other fields, whose types are not known here.
-        def __get__(self, instance: object, owner: Any) -> Any: ...
-        def __set__(self, instance: object, value: Any) -> None: ...
 
     def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
         name, path, _, kwargs = super().deconstruct()
