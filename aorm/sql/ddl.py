@@ -1,0 +1,238 @@
+"""CREATE TABLE and DROP TABLE for models, in an order in which they can run.
+
+1. Tables come before the tables that refer to them; where references go in a circle, the order
+   of the models decides.
+2. Foreign keys stand inside CREATE TABLE where a database has no other way, and at the end
+   otherwise, so that circles need no thought.  They are checked when a transaction ends.
+3. The tables of automatic many-to-many models come with the models that declare the fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from aorm.fields.base import is_expression
+from aorm.query.expressions import Value
+from aorm.sql.ddl_indexes import (
+    constraint_index,
+    field_indexes,
+    index_sql,
+    table_constraint,
+    tablespace_sql,
+)
+from aorm.sql.dialect import Dialect
+from aorm.sql.embedded import inline_sql
+from aorm.sql.literals import literal, text_literal
+from aorm.sql.names import derived_name, own_name
+from aorm.sql.writes import names
+
+# --- which tables, in which order ------------------------------------------------
+
+
+def with_tables(models: Iterable[Any]) -> list[Any]:
+    """The models that have tables of their own, and the automatic ones that belong to them."""
+    found: dict[Any, None] = {}
+    for model in models:
+        if not _has_table(model):
+            continue
+        found[model] = None
+        for field in model._meta.local_many_to_many:
+            through = field.remote_field.through
+            if through._meta.auto_created and _has_table(through):
+                found[through] = None
+    return list(found)
+
+
+def _has_table(model: Any) -> bool:
+    opts = model._meta
+    return bool(opts.managed and not opts.proxy and not opts.abstract and not opts.swapped)
+
+
+def in_order(models: Iterable[Any]) -> list[Any]:
+    """The models, each behind those that its table refers to."""
+    waiting = dict.fromkeys(models)
+    by_table = {model._meta.db_table: model for model in waiting}
+    done: dict[Any, None] = {}
+
+    def place(model: Any, above: frozenset[Any]) -> None:
+        if model in done or model in above:
+            return
+        for field in foreign_keys(model):
+            target = by_table.get(field.target_field.model._meta.db_table)
+            if target is not None:
+                place(target, above | {model})
+        done[model] = None
+
+    for model in waiting:
+        place(model, frozenset())
+    return list(done)
+
+
+def foreign_keys(model: Any) -> Iterator[Any]:
+    """The fields of a model whose columns refer to another column."""
+    for field in model._meta.local_concrete_fields:
+        if field.is_relation and field.remote_field and hasattr(field, "target_field"):
+            yield field
+
+
+# --- columns ---------------------------------------------------------------------
+
+
+def column_sql(model: Any, field: Any, dialect: Dialect) -> str | None:
+    """The definition of a column; None for a field that has none in this database."""
+    parameters = field.db_parameters(connection=dialect)
+    if parameters["type"] is None:
+        return None
+    parts = [str(dialect.quote(field.column)), parameters["type"]]
+    if parameters.get("collation"):
+        parts.append(f"COLLATE {dialect.quote(parameters['collation'])}")
+    if field.has_db_default():
+        parts.append(f"DEFAULT {default_sql(field, dialect)}")
+    if field.generated:
+        parts.append(_generated(model, field, dialect))
+    elif not field.null or field.primary_key:
+        parts.append("NOT NULL")
+    parts.extend(_key_parts(field, dialect))
+    if parameters["check"]:
+        parts.append(f"CHECK ({parameters['check']})")
+    if dialect.capabilities.inline_foreign_keys_only and _is_watched(field):
+        parts.append(_references(field, dialect))
+    return " ".join(parts)
+
+
+def _key_parts(field: Any, dialect: Dialect) -> Iterator[str]:
+    if field.primary_key:
+        yield "PRIMARY KEY"
+    elif field.unique:
+        yield "UNIQUE"
+    if field.primary_key or field.unique:
+        space = tablespace_sql(field.db_tablespace, dialect, "USING INDEX ")
+        if space:
+            yield space.strip()
+    suffix = field.db_type_suffix(connection=dialect)
+    if suffix:
+        yield suffix
+
+
+def default_sql(field: Any, dialect: Dialect) -> str:
+    """The DEFAULT of a column: a literal, or an expression in parentheses."""
+    default = field.db_default
+    if isinstance(default, Value) and not is_expression(default.value):
+        default = default.value
+    if is_expression(default):
+        return f"({inline_sql(default, field.model, dialect)})"
+    return literal(default, dialect, field)
+
+
+def _generated(model: Any, field: Any, dialect: Dialect) -> str:
+    how = "STORED" if field.db_persist else "VIRTUAL"
+    return f"GENERATED ALWAYS AS ({inline_sql(field.expression, model, dialect)}) {how}"
+
+
+# --- foreign keys ----------------------------------------------------------------
+
+
+def _is_watched(field: Any) -> bool:
+    return bool(field.is_relation and field.remote_field and getattr(field, "db_constraint", False))
+
+
+def _references(field: Any, dialect: Dialect) -> str:
+    target = field.target_field
+    rule = getattr(field.remote_field.on_delete, "sql", None)
+    on_delete = f" ON DELETE {rule}" if rule else ""
+    table = dialect.quote(target.model._meta.db_table)
+    column = dialect.quote(target.column)
+    return f"REFERENCES {table} ({column}){on_delete} DEFERRABLE INITIALLY DEFERRED"
+
+
+def foreign_key_sql(model: Any, field: Any, dialect: Dialect) -> str:
+    """The statement that adds the constraint of a foreign key."""
+    target = field.target_field
+    table = model._meta.db_table
+    suffix = f"_fk_{own_name(target.model._meta.db_table)}_{target.column}"
+    name = dialect.quote(derived_name(table, [field.column], suffix, dialect))
+    return (
+        f"ALTER TABLE {dialect.quote(table)} ADD CONSTRAINT {name} "
+        f"FOREIGN KEY ({dialect.quote(field.column)}) {_references(field, dialect)}"
+    )
+
+
+# --- tables ----------------------------------------------------------------------
+
+
+def table_sql(model: Any, dialect: Dialect) -> list[str]:
+    """The statements that make a table and its indexes, without separate foreign keys."""
+    opts = model._meta
+    fields = opts.local_concrete_fields
+    parts = [text for field in fields if (text := column_sql(model, field, dialect))]
+    if opts.is_composite_pk:
+        parts.append(f"PRIMARY KEY ({names(opts.pk_fields, dialect)})")
+    inline = dialect.capabilities.inline_foreign_keys_only
+    together = [_together(model, group, dialect) for group in opts.unique_together]
+    if not inline:
+        parts.extend(f"CONSTRAINT {name} UNIQUE ({columns})" for name, columns in together)
+    parts.extend(
+        text for each in opts.constraints if (text := table_constraint(model, each, dialect))
+    )
+    table = dialect.quote(opts.db_table)
+    space = tablespace_sql(opts.db_tablespace, dialect)
+    statements = [f"CREATE TABLE {table} ({', '.join(parts)}){space}"]
+    if inline:
+        statements.extend(
+            f"CREATE UNIQUE INDEX {name} ON {table} ({columns})" for name, columns in together
+        )
+    statements.extend(_comments(model, dialect))
+    for field in fields:
+        if field.db_type(dialect) is not None:
+            statements.extend(field_indexes(model, field, dialect))
+    statements.extend(index_sql(model, index, dialect) for index in opts.indexes)
+    statements.extend(
+        text for each in opts.constraints if (text := constraint_index(model, each, dialect))
+    )
+    return statements
+
+
+def _together(model: Any, group: Iterable[str], dialect: Dialect) -> tuple[str, str]:
+    """The quoted name and the columns of one entry of `unique_together`."""
+    fields = [model._meta.get_field(name) for name in group]
+    columns = [field.column for field in fields]
+    name = derived_name(model._meta.db_table, columns, "_uniq", dialect)
+    return dialect.quote(name), names(fields, dialect)
+
+
+def _comments(model: Any, dialect: Dialect) -> Iterator[str]:
+    if not dialect.capabilities.comments:
+        return
+    opts = model._meta
+    table = dialect.quote(opts.db_table)
+    if opts.db_table_comment:
+        yield f"COMMENT ON TABLE {table} IS {text_literal(opts.db_table_comment)}"
+    for field in opts.local_concrete_fields:
+        if field.db_comment:
+            column = f"{table}.{dialect.quote(field.column)}"
+            yield f"COMMENT ON COLUMN {column} IS {text_literal(field.db_comment)}"
+
+
+def create_sql(models: Iterable[Any], dialect: Dialect) -> list[str]:
+    """The statements that make the tables of these models."""
+    ordered = in_order(with_tables(models))
+    statements = [text for model in ordered for text in table_sql(model, dialect)]
+    if not dialect.capabilities.inline_foreign_keys_only:
+        statements.extend(
+            foreign_key_sql(model, field, dialect)
+            for model in ordered
+            for field in foreign_keys(model)
+            if _is_watched(field) and field.db_type(dialect) is not None
+        )
+    return statements
+
+
+def drop_sql(models: Iterable[Any], dialect: Dialect) -> list[str]:
+    """The statements that drop the tables of these models, those that refer to others first."""
+    # Without inline keys a circle is cut by dropping the constraints along with the table.
+    cascade = "" if dialect.capabilities.inline_foreign_keys_only else " CASCADE"
+    return [
+        f"DROP TABLE {dialect.quote(model._meta.db_table)}{cascade}"
+        for model in reversed(in_order(with_tables(models)))
+    ]
