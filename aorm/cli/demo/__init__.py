@@ -62,10 +62,9 @@ def _database(url: str | None, keep: bool) -> Iterator[str]:
 
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{parts.username}:***@{host}", query="").geturl()
+    user, at, host = parts.netloc.rpartition("@")
+    shown = f"{user.partition(':')[0]}{at}{host}"
+    return f"{parts.scheme}://{shown}{parts.path}"  # options may hold a password as well
 
 
 def _run(runner: asyncio.Runner, keep: bool) -> int:
