@@ -1,0 +1,95 @@
+"""What stands for a column on the model class, and loads its value where it is missing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from aorm.models.fetch_modes import fetch_mode_of
+
+
+class DeferredAttribute:
+    """A column of a model: `Book.title`, with the field as `.field`.
+
+    It is no data descriptor: a value that an instance holds comes first.
+    """
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    @property
+    def field_name(self) -> str:
+        return str(self.field.attname)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        load(instance, self.field)
+        return instance.__dict__[self.field.attname]
+
+    def fetch_one(self, instance: Any) -> None:
+        """Load the value for this instance."""
+        instance.refresh_from_db(fields=[self.field.attname])
+
+    def fetch_many(self, instances: Iterable[Any]) -> None:
+        """Load the value for all of these that miss it, in one query."""
+        attname = self.field.attname
+        missing = [each for each in instances if attname not in each.__dict__]
+        model, db = type(missing[0]), missing[0]._state.db
+        same = [each for each in missing if type(each) is model and each._state.db == db]
+        values = dict(
+            model._base_manager.db_manager(db)
+            .filter(pk__in={each.pk for each in same})
+            .values_list("pk", attname)
+        )
+        for each in same:
+            if each.pk in values:
+                each.__dict__[attname] = values[each.pk]
+
+    def __repr__(self) -> str:
+        return f"<DeferredAttribute: {self.field}>"
+
+
+def load(instance: Any, field: Any) -> None:
+    """Bring the value of a column that the instance does not hold."""
+    held, attname = instance.__dict__, field.attname
+    parent = _from_parent_chain(instance, field)
+    if parent is not None:
+        held[attname] = parent
+        return
+    if field.generated and not instance._is_pk_set():
+        raise AttributeError("Cannot read a generated field from an unsaved model.")
+    fetch_mode_of(instance).fetch(DeferredAttribute(field), instance)
+    if attname not in held:
+        raise AttributeError(
+            f"{type(instance).__name__!r} object has no attribute {attname!r}: "
+            "it was deferred, and its row is gone"
+        )
+
+
+def _from_parent_chain(instance: Any, field: Any) -> Any:
+    """The value that the link of a child to its parent knows as well, or None."""
+    options = instance._meta
+    link = options.get_ancestor_link(field.model) if options.parents else None
+    if field.primary_key and link is not None and link is not field:
+        return instance.__dict__.get(link.attname)
+    return None
+
+
+def missing_attribute(instance: Any, name: str) -> Any:
+    """What an instance answers for a name that it does not hold.
+
+    Raises:
+        AttributeError: it is no column; the message names what comes close.
+    """
+    field = type(instance)._meta._columns_by_attname.get(name)
+    if field is not None:
+        load(instance, field)
+        return instance.__dict__[name]
+    message = f"{type(instance).__name__!r} object has no attribute {name!r}"
+    if not name.startswith("_"):
+        near = difflib.get_close_matches(name, instance._meta.field_names, n=3)
+        if near:
+            message += f"; did you mean {' or '.join(map(repr, near))}?"
+    raise AttributeError(message, name=name, obj=instance)
