@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import operator
+import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 __all__ = [
+    "LatePattern",
     "Promise",
     "SimpleLazyObject",
     "cached_property",
@@ -35,6 +37,31 @@ class classproperty(Generic[T]):
         """The same property with another getter; for use as a decorator."""
         self.fget = method
         return self
+
+
+class LatePattern:
+    """A regular expression that is compiled when it is first used.
+
+    Those with large classes of characters take milliseconds each, which the import would pay.
+    """
+
+    def __init__(self, pattern: str, flags: int = 0) -> None:
+        self.pattern = pattern
+        self._given_flags = flags
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, self._given_flags)
+
+    @property
+    def flags(self) -> int:
+        return self._compiled.flags
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return self._compiled.search(text)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        return self._compiled.match(text)
 
 
 # --- lazy calls --------------------------------------------------------------------

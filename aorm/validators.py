@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, NoReturn
-from urllib.parse import urlsplit
 
 from aorm.errors import ValidationError
+from aorm.functional import LatePattern
 
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
 
@@ -83,7 +83,9 @@ class RegexValidator(_Comparable):
         if self.flags and not isinstance(self.regex, str):
             raise TypeError("If the flags are set, regex must be a regular expression string.")
         if isinstance(self.regex, str):
-            self.regex = re.compile(self.regex, self.flags)
+            # A pattern that is given is compiled at once, so that its errors show where it is.
+            compiled = LatePattern if regex is None else re.compile
+            self.regex = compiled(self.regex, self.flags)
 
     def __call__(self, value: Any) -> None:
         if bool(self.regex.search(str(value))) is bool(self.inverse_match):
@@ -103,7 +105,7 @@ class RegexValidator(_Comparable):
     __hash__ = _Comparable.__hash__
 
 
-_integer = RegexValidator(r"\A-?\d+\Z", message="Enter a valid integer.")
+_integer = RegexValidator(LatePattern(r"\A-?\d+\Z"), message="Enter a valid integer.")
 
 
 def validate_integer(value: Any) -> None:
@@ -112,11 +114,11 @@ def validate_integer(value: Any) -> None:
 
 
 validate_slug = RegexValidator(
-    r"\A[-a-zA-Z0-9_]+\Z",
+    LatePattern(r"\A[-a-zA-Z0-9_]+\Z"),
     message="Enter a valid “slug” consisting of letters, numbers, underscores or hyphens.",
 )
 validate_unicode_slug = RegexValidator(
-    r"\A[-\w]+\Z",
+    LatePattern(r"\A[-\w]+\Z"),
     message=(
         "Enter a valid “slug” consisting of Unicode letters, numbers, underscores, or hyphens."
     ),
@@ -129,7 +131,7 @@ def int_list_validator(
     """A validator of integers with a separator between them."""
     number = r"-?\d+" if allow_negative else r"\d+"
     return RegexValidator(
-        rf"\A{number}(?:{re.escape(sep)}{number})*\Z",
+        LatePattern(rf"\A{number}(?:{re.escape(sep)}{number})*\Z"),
         message="Enter only digits separated by commas." if message is None else message,
         code=code,
     )
@@ -139,6 +141,9 @@ validate_comma_separated_integer_list = int_list_validator()
 
 
 # --- addresses ---------------------------------------------------------------------
+
+#: A column of addresses holds no longer ones; parsing longer texts would be wasted.
+MAX_IPV6_LENGTH = 39
 
 
 def is_ipv4_address(value: Any) -> bool:
@@ -158,6 +163,8 @@ def is_ipv4_address(value: Any) -> bool:
 def is_ipv6_address(value: Any) -> bool:
     """Whether this is an IPv6 address: a text, or an object of that kind."""
     if not isinstance(value, str | ipaddress.IPv6Address):
+        return False
+    if isinstance(value, str) and len(value) > MAX_IPV6_LENGTH:
         return False
     try:
         ipaddress.IPv6Address(value)
@@ -240,8 +247,8 @@ class DomainNameValidator(RegexValidator):
     def __init__(self, *, accept_idna: bool = True, **kwargs: Any) -> None:
         self.accept_idna = accept_idna
         label, last = (_LABEL, _LAST_LABEL) if accept_idna else (_ASCII_LABEL, _ASCII_LAST_LABEL)
-        kwargs.setdefault("regex", rf"\A(?:{label}\.)+{last}\.?\Z")
-        kwargs.setdefault("flags", re.IGNORECASE)
+        pattern = rf"\A(?:{label}\.)+{last}\.?\Z"
+        kwargs.setdefault("regex", LatePattern(pattern, re.IGNORECASE))
         super().__init__(**kwargs)
 
     def __call__(self, value: Any) -> None:
@@ -264,16 +271,16 @@ class EmailValidator(_Comparable):
     message: Any = "Enter a valid email address."
     code: str = "invalid"
     # A local part in dots and atoms, or in quotes (RFC 5321).
-    user_regex = re.compile(
+    user_regex = LatePattern(
         r"\A(?:[-!#$%&'*+/=?^_`{}|~0-9a-z]+(?:\.[-!#$%&'*+/=?^_`{}|~0-9a-z]+)*"
         r'|"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!\x23-\x5b\x5d-\x7f]'
         r'|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*")\Z',
         re.IGNORECASE,
     )
-    domain_regex = re.compile(
+    domain_regex = LatePattern(
         rf"\A(?:{_LABEL}\.)+(?!-)[{_LETTERS}-]{{2,63}}(?<!-)\Z", re.IGNORECASE
     )
-    literal_regex = re.compile(r"\A\[([A-F0-9:.]+)\]\Z", re.IGNORECASE)
+    literal_regex = LatePattern(r"\A\[([A-F0-9:.]+)\]\Z", re.IGNORECASE)
     domain_allowlist: frozenset[str] = frozenset({"localhost"})
 
     def __init__(
@@ -321,7 +328,7 @@ class URLValidator(RegexValidator):
     regex: Any = (
         r"\A[a-z0-9.+-]*://"
         r"(?:[^\s:@/]+(?::[^\s:@/]*)?@)?"
-        rf"(?:{_IPV4}|\[[0-9a-f:.]+\]|localhost|(?:{_LABEL}\.)+{_LAST_LABEL}\.?)"
+        rf"(?P<host>{_IPV4}|\[[0-9a-f:.]+\]|localhost|(?:{_LABEL}\.)+{_LAST_LABEL}\.?)"
         rf"{_PORT}(?:[/?#]\S*)?\Z"
     )
     flags: Any = re.IGNORECASE
@@ -340,15 +347,15 @@ class URLValidator(RegexValidator):
             return False
         if self.unsafe_chars.intersection(value):
             return False
-        if value.partition("://")[0].lower() not in self.schemes or not self.regex.search(value):
+        if value.partition("://")[0].lower() not in self.schemes:
             return False
-        try:
-            host = urlsplit(value).hostname
-        except ValueError:
+        found = self.regex.search(value)
+        if found is None:
             return False
-        if host is None or len(host) > _MAX_HOST_LENGTH:
-            return False
-        return "[" not in value.partition("://")[2].partition("/")[0] or is_ipv6_address(host)
+        host = found.groupdict().get("host", "")  # a subclass may have a pattern without it
+        if host.startswith("["):
+            return is_ipv6_address(host[1:-1])
+        return len(host) <= _MAX_HOST_LENGTH
 
 
 # --- limits ------------------------------------------------------------------------

@@ -16,7 +16,6 @@ import datetime
 import decimal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import total_ordering
-from pathlib import PurePath
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -106,7 +105,8 @@ def is_expression(value: Any) -> bool:
     return (
         hasattr(kind, "resolve")
         and not hasattr(kind, "_meta")
-        and not isinstance(value, PurePath | type)
+        and not hasattr(kind, "__fspath__")
+        and not isinstance(value, type)
     )
 
 

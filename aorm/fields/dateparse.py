@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from aorm.functional import LatePattern
 from aorm.timezone import get_fixed_timezone, utc
 
 # What ISO 8601 does not allow, but people write: single digits.
@@ -18,18 +19,18 @@ _TIME = (
     r"(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,6})\d{0,6})?)?"
 )
 _ZONE = r"\s*(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?"
-_date = re.compile(_DATE + r"\Z", re.ASCII)
-_time = re.compile(_TIME + r"\Z", re.ASCII)
-_datetime = re.compile(_DATE + "[T ]" + _TIME + _ZONE + r"\Z", re.ASCII)
+_date = LatePattern(_DATE + r"\Z", re.ASCII)
+_time = LatePattern(_TIME + r"\Z", re.ASCII)
+_datetime = LatePattern(_DATE + "[T ]" + _TIME + _ZONE + r"\Z", re.ASCII)
 
 _SECONDS = r"(?P<seconds>\d+)(?:[.,](?P<fraction>\d{1,6})\d{0,6})?"
-_clock_duration = re.compile(
+_clock_duration = LatePattern(
     r"(?:(?P<days>-?\d+)(?: days?(?:, | |\Z)| (?=\S)))?"
     rf"(?:(?P<sign>[-+]?)(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?{_SECONDS})?\Z",
     re.ASCII,
 )
 _NUMBER = r"\d+(?:[.,]\d+)?"
-_iso_duration = re.compile(
+_iso_duration = LatePattern(
     r"(?P<sign>[-+]?)P(?=.)"
     rf"(?:(?P<weeks>{_NUMBER})W)?(?:(?P<days>{_NUMBER})D)?"
     rf"(?:T(?=.)(?:(?P<hours>{_NUMBER})H)?(?:(?P<minutes>{_NUMBER})M)?"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import ipaddress
 import uuid
@@ -95,7 +94,7 @@ class BinaryField(Field[bytes, N]):
         # A text is what `value_to_string` has written.
         if isinstance(value, str):
             try:
-                return memoryview(base64.b64decode(value.encode("ascii"), validate=True))
+                return memoryview(binascii.a2b_base64(value.encode("ascii"), strict_mode=True))
             except (binascii.Error, UnicodeEncodeError):
                 raise self._invalid("invalid", value) from None
         return value
@@ -110,7 +109,7 @@ class BinaryField(Field[bytes, N]):
         return bytes(value)
 
     def value_to_string(self, obj: Any) -> str:
-        return base64.b64encode(self.value_from_object(obj)).decode("ascii")
+        return binascii.b2a_base64(self.value_from_object(obj), newline=False).decode("ascii")
 
 
 class UUIDField(Field[uuid.UUID, N]):
