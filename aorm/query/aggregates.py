@@ -1,0 +1,250 @@
+"""Aggregates: functions over the rows of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aorm.errors import FieldError
+from aorm.fields.numbers import DecimalField, FloatField, IntegerField
+from aorm.query.expressions import (
+    Case,
+    F,
+    Func,
+    OrderByList,
+    Star,
+    Value,
+    When,
+    value_or_expression,
+)
+from aorm.query.functions.comparison import Coalesce
+
+
+class Aggregate(Func):
+    """The base of aggregates.
+
+    `filter` is a condition on the rows that count, `default` the result where there are none,
+    `distinct` counts equal values once, `order_by` orders the rows where that matters.
+    """
+
+    template = "%(function)s(%(distinct)s%(expressions)s%(order_by)s)%(filter)s"
+    contains_aggregate = True
+    window_compatible = True
+    allow_distinct = False
+    allow_order_by = False
+    name: str | None = None
+    empty_result_set_value: Any = None
+
+    def __init__(
+        self,
+        *expressions: Any,
+        distinct: bool = False,
+        filter: Any = None,
+        default: Any = None,
+        order_by: Any = None,
+        **extra: Any,
+    ) -> None:
+        if distinct and not self.allow_distinct:
+            raise TypeError(f"{type(self).__name__} does not allow distinct.")
+        if order_by is not None and not self.allow_order_by:
+            raise TypeError(f"{type(self).__name__} does not allow order_by.")
+        if default is not None and self.empty_result_set_value is not None:
+            raise TypeError(f"{type(self).__name__} does not allow default.")
+        self.distinct = distinct
+        self.filter = filter
+        self.default = None if default is None else value_or_expression(default)
+        self.order_by = OrderByList.from_param(f"{type(self).__name__}.order_by", order_by)
+        super().__init__(*expressions, **extra)
+
+    def get_source_expressions(self) -> list[Any]:
+        return [*self.source_expressions, self.filter, self.order_by, self.default]
+
+    def set_source_expressions(self, expressions: Sequence[Any]) -> None:
+        *sources, self.filter, self.order_by, self.default = expressions
+        self.source_expressions = sources
+
+    def get_source_fields(self) -> list[Any]:
+        return [s._output_field_or_none for s in self.source_expressions]
+
+    def resolve(self, scope: Any) -> Any:
+        resolved = super().resolve(scope)
+        for given, expression in zip(
+            self.source_expressions, resolved.source_expressions, strict=True
+        ):
+            self._check_operand(given, expression, scope)
+        if resolved.default is None:
+            return resolved
+        if any(isinstance(e, Star) for e in resolved.source_expressions):
+            raise TypeError(f"{type(self).__name__} of * cannot have a default")
+        default, resolved.default = resolved.default, None
+        field = resolved._output_field_or_none
+        if getattr(default, "_output_field", None) is None and field is not None:
+            default = default.copy()
+            default._output_field = field
+        coalesced = Coalesce(resolved, default, output_field=field)
+        coalesced.is_summary = resolved.is_summary
+        return coalesced
+
+    def _check_operand(self, given: Any, expression: Any, scope: Any) -> None:
+        name = getattr(given, "name", None) or repr(given)
+        if scope.summarize:
+            source = getattr(expression, "source", None)
+            if source is not None and source.is_summary:
+                raise self._nested(name)
+            return
+        if expression.contains_aggregate:
+            raise self._nested(name)
+        if expression.contains_over_clause:
+            raise FieldError(f"Cannot compute {self}: {name!r} is a window expression")
+
+    def _nested(self, name: str) -> FieldError:
+        return FieldError(
+            f"Cannot compute {self.name or type(self).__name__}({name!r}): {name!r} is an aggregate"
+        )
+
+    @property
+    def default_alias(self) -> str:
+        """The name that `aggregate(Sum("price"))` gives its result: `price__sum`."""
+        sources = self.source_expressions
+        if len(sources) == 1 and isinstance(sources[0], F):
+            return f"{sources[0].name}__{(self.name or type(self).__name__).lower()}"
+        raise TypeError("Complex expressions require an alias")
+
+    def get_group_by_cols(self) -> list[Any]:
+        return []
+
+    def filter_as_case(self) -> Any:
+        """This aggregate with its filter as a CASE around the operand."""
+        clone = self.copy()
+        condition, clone.filter = self.filter, None
+        sources = list(self.source_expressions)
+        first = Value(1) if isinstance(sources[0], Star) else sources[0]
+        sources[0] = Case(When(condition, then=first))
+        clone.source_expressions = sources
+        return clone
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(map(str, self.source_expressions))
+        options = {"distinct": self.distinct, "filter": self.filter, "order_by": self.order_by}
+        shown = "".join(f", {k}={v}" for k, v in options.items() if v)
+        return f"{type(self).__name__}({arguments}{shown})"
+
+
+class AnyValue(Aggregate):
+    function = "ANY_VALUE"
+    name = "AnyValue"
+    arity = 1
+    window_compatible = False
+
+
+class _NumericResult:
+    """Whole numbers give a float, decimals a decimal."""
+
+    def _resolve_output_field(self) -> Any:
+        fields = self.get_source_fields()  # type: ignore[attr-defined]
+        if any(isinstance(f, DecimalField) for f in fields):
+            return DecimalField()
+        if any(isinstance(f, IntegerField) for f in fields):
+            return FloatField()
+        return super()._resolve_output_field() if any(fields) else None  # type: ignore[misc]
+
+
+class _DurationSum:
+    """Marks aggregates that databases without an interval type compute in microseconds."""
+
+
+class Avg(_DurationSum, _NumericResult, Aggregate):
+    """The average."""
+
+    function = "AVG"
+    name = "Avg"
+    allow_distinct = True
+    arity = 1
+
+
+class Count(Aggregate):
+    """The number of rows (`Count("*")`) or of values that are not NULL."""
+
+    function = "COUNT"
+    name = "Count"
+    allow_distinct = True
+    empty_result_set_value = 0
+    arity = 1
+
+    def __init__(self, expression: Any, filter: Any = None, **extra: Any) -> None:
+        if expression == "*":
+            expression = Star()
+        if isinstance(expression, Star) and filter is not None:
+            raise ValueError("Star cannot be used with filter. Please specify a field.")
+        super().__init__(expression, filter=filter, **extra)
+
+    def _resolve_output_field(self) -> Any:
+        return IntegerField()
+
+
+class Max(Aggregate):
+    """The greatest value."""
+
+    function = "MAX"
+    name = "Max"
+    arity = 1
+
+
+class Min(Aggregate):
+    """The least value."""
+
+    function = "MIN"
+    name = "Min"
+    arity = 1
+
+
+class Sum(_DurationSum, Aggregate):
+    """The sum."""
+
+    function = "SUM"
+    name = "Sum"
+    allow_distinct = True
+    arity = 1
+
+
+class StringAgg(Aggregate):
+    """The texts of a group, joined by a delimiter."""
+
+    template = "%(function)s(%(distinct)s%(expressions)s%(order_by)s)%(filter)s"
+    function = "STRING_AGG"
+    name = "StringAgg"
+    allow_distinct = True
+    allow_order_by = True
+    arity = 2
+
+    def __init__(self, expression: Any, delimiter: Any, **extra: Any) -> None:
+        super().__init__(expression, value_or_expression(delimiter), **extra)
+
+    def _resolve_output_field(self) -> Any:
+        return self.source_expressions[0].output_field
+
+
+class _Spread(_NumericResult, Aggregate):
+    base = ""
+
+    def __init__(self, expression: Any, sample: bool = False, **extra: Any) -> None:
+        self.function = f"{self.base}_{'SAMP' if sample else 'POP'}"
+        super().__init__(expression, **extra)
+
+
+class StdDev(_Spread):
+    """The standard deviation of the population, or of a sample."""
+
+    base = "STDDEV"
+    name = "StdDev"
+    arity = 1
+
+
+class Variance(_Spread):
+    """The variance of the population, or of a sample."""
+
+    base = "VAR"
+    name = "Variance"
+    arity = 1
+
+

@@ -1,0 +1,151 @@
+"""From resolved expressions to SQL text: the walk over a tree, and the numbering of parameters.
+
+1. A rendered piece is a text with `%s` for each parameter and `%%` for a percent sign, and the
+   list of its parameters: `Param`s, and constants that belong to the structure.
+2. What a class of expressions looks like stands in the dialect's table of renderers; a class of
+   a user may spell itself by `as_sql`, `as_sqlite` or `as_postgresql`.
+3. `finished` numbers the parameters; equal ones share a number where numbers have names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from aorm.errors import EmptyResultSet, FullResultSet
+from aorm.query.draft import Draft
+from aorm.query.expressions import Expression, Param, QueryNode
+from aorm.query.query import Query
+from aorm.sql.compiled import ListParam
+from aorm.sql.dialect import Dialect, Identifier
+
+Rendered = tuple[str, list[Any]]
+Renderer = Callable[..., Rendered]
+_MARKS = re.compile("%%|%s")
+
+
+class Compiler:
+    """Renders the expressions of one query for one dialect."""
+
+    def __init__(self, dialect: Dialect, draft: Draft) -> None:
+        self.dialect = dialect
+        self.connection = dialect
+        self.draft = draft
+        self.query = draft
+        self._renderers: dict[type, Renderer] = {}
+
+    def quote(self, name: str) -> str:
+        """A name as an identifier, ready for a text with `%s` marks."""
+        return Identifier(self.dialect.quote(name).replace("%", "%%"))
+
+    quote_name = quote_name_unless_alias = quote
+
+    def compile(self, node: Any) -> Rendered:
+        """The text and the parameters of an expression."""
+        kind = type(node)
+        hook = getattr(node, f"as_{self.dialect.vendor}", None)
+        if hook is not None:
+            sql, params = hook(self, self.connection)
+        elif getattr(kind, "as_sql", None) is not Expression.as_sql:
+            sql, params = node.as_sql(self, self.connection)
+        else:
+            sql, params = self.renderer(kind)(node, self)
+        return sql, list(params)
+
+    process = compile
+
+    def render_standard(self, node: Any, **options: Any) -> Rendered:
+        """The text of an expression as its class spells it, with some words of it replaced."""
+        return self.renderer(type(node))(node, self, **options)
+
+    def renderer(self, kind: type) -> Renderer:
+        """The renderer of a class: its own, or that of the nearest base."""
+        found = self._renderers.get(kind)
+        if found is None:
+            table = self.dialect.renderers
+            for base in kind.__mro__:
+                if base in table:
+                    found = self._renderers[kind] = table[base]
+                    break
+            else:
+                raise TypeError(f"{kind.__name__} has no SQL on {self.dialect.vendor}")
+        return found
+
+    def subquery(self, node: QueryNode, **options: Any) -> Rendered:
+        """The text of a query inside this one."""
+        rendered = SUBQUERY.render(node.query, self.dialect, **options)
+        return at_offset(rendered, node.base)
+
+    def finished(self, rendered: Rendered) -> tuple[str, list[Any]]:
+        """The text with the dialect's marks, and the parameters in their order."""
+        return finish(rendered, self.dialect)
+
+
+class SubqueryRenderer:
+    """Where the module of SELECT says how a query inside another is rendered."""
+
+    render: Callable[..., Rendered]
+
+
+SUBQUERY = SubqueryRenderer()
+
+
+def finish(rendered: Rendered, dialect: Dialect) -> tuple[str, list[Any]]:
+    """Number the parameters of a text."""
+    sql, params = rendered
+    if not dialect.numbered:
+        return _MARKS.sub(lambda m: "%" if m[0] == "%%" else "?", sql), params
+    numbers: dict[Any, int] = {}
+    ordered: list[Any] = []
+    remaining = iter(params)
+
+    def mark(match: re.Match[str]) -> str:
+        if match[0] == "%%":
+            return "%"
+        param = next(remaining)
+        key = _identity(param)
+        number = numbers.get(key)
+        if number is None:
+            ordered.append(param)
+            number = numbers[key] = len(ordered)
+        return f"${number}"
+
+    return _MARKS.sub(mark, sql), ordered
+
+
+def _identity(param: Any) -> Any:
+    """What makes two parameters the same one."""
+    if isinstance(param, Param):
+        return (Param, param.shape)
+    if isinstance(param, ListParam):
+        return (ListParam, param.param.shape)
+    return id(param)
+
+
+def at_offset(rendered: Rendered, offset: int) -> Rendered:
+    """A piece whose parameters are counted among the values of the query around."""
+    if not offset:
+        return rendered
+    sql, params = rendered
+    return sql, [_moved(param, offset) for param in params]
+
+
+def _moved(param: Any, offset: int) -> Any:
+    if isinstance(param, Param):
+        return param.shifted(offset)
+    if isinstance(param, ListParam):
+        return ListParam(param.param.shifted(offset), param.adapter, param.encode)
+    return param
+
+
+__all__ = [
+    "SUBQUERY",
+    "Compiler",
+    "EmptyResultSet",
+    "FullResultSet",
+    "Query",
+    "Rendered",
+    "at_offset",
+    "finish",
+]

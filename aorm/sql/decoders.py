@@ -1,0 +1,356 @@
+"""From rows to results: functions generated once for each layout of rows.
+
+1. A decoder takes the rows of one fetch and what their objects have in common (`Loaded`), and
+   returns the list of results.
+2. Attributes are stored one by one, in field order, by straight-line code: CPython then keeps
+   them without a dictionary.  A value is converted only where the driver's own is another.
+3. Values in a form that the database layer itself would not write (a column that other software
+   filled) make the quick conversion fail; the rows are then decoded again with the careful one.
+4. A model whose class has its own `from_db`, constructor or signal receivers gets its objects
+   from `from_db`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import weakref
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aorm.errors import FieldError
+from aorm.query.expressions import Col
+from aorm.query.tuples import ColumnTuple
+from aorm.sql.dialect import Conversion, Dialect
+
+Decode = Callable[[Sequence[Any], Any], list[Any]]
+
+
+class Output:
+    """One item of the SELECT list."""
+
+    __slots__ = ("alias", "expression", "hidden", "key")
+
+    def __init__(
+        self, expression: Any, alias: str | None, *, key: str | None = None, hidden: bool = False
+    ) -> None:
+        self.expression = expression
+        self.alias = alias
+        self.key = key
+        self.hidden = hidden
+
+    @property
+    def width(self) -> int:
+        return len(self.expression) if isinstance(self.expression, ColumnTuple) else 1
+
+
+class Source:
+    """The objects of one model in the rows, and those joined to them."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.fields: list[tuple[Any, int]] = []
+        self.annotations: list[tuple[str, int]] = []
+        self.related: list[Source] = []
+        self.nullable = False
+        self.name = ""
+        self.cache = ""
+        self.remote_cache: str | None = None
+
+
+class Writer:
+    """Lines of a function, and the names that they use."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {"ref": weakref.ref}
+        self.careful = False
+
+    def line(self, depth: int, text: str) -> None:
+        self.lines.append("    " * depth + text)
+
+    def name(self, value: Any, stem: str = "n") -> str:
+        """A name for a value inside the function."""
+        name = f"{stem}{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def function(self, name: str = "decode") -> Any:
+        exec("\n".join(self.lines), self.names)
+        return self.names[name]
+
+
+def conversion_of(expression: Any, dialect: Dialect) -> Conversion | None:
+    """How the values of a column or an expression are converted."""
+    try:
+        field = expression.output_field
+    except FieldError:
+        return None
+    target = field
+    if isinstance(expression, Col):
+        target = expression.target
+        while getattr(target, "is_relation", False) and hasattr(target, "target_field"):
+            target = target.target_field
+        if expression._output_field is not expression.target and not field.is_relation:
+            return dialect.conversion(("expression", field))
+        return dialect.conversion(target)
+    while getattr(target, "is_relation", False) and hasattr(target, "path_infos"):
+        target = target.path_infos[-1].target_fields[-1]
+    return dialect.conversion(("expression", target))
+
+
+def converted(
+    writer: Writer, place: str, conversion: Conversion | None, *, nullable: bool
+) -> str:
+    """The expression for a value, converted."""
+    if conversion is None:
+        return place
+    if writer.careful:
+        return f"{writer.name(conversion.function, 'f')}({place})"
+    template = conversion.template
+    for name, value in conversion.names.items():
+        own = f"{name}_{id(value)}"
+        if own not in writer.names:
+            writer.names[own] = value
+        template = _renamed(template, name, own)
+    text = template.format(place)
+    if nullable and not _handles_none(conversion):
+        return f"(None if {place} is None else {text})"
+    return text
+
+
+def _renamed(template: str, name: str, own: str) -> str:
+    """The template with a name replaced, where it stands as a whole word."""
+    return re.sub(rf"(?<![\w.]){re.escape(name)}(?!\w)", own, template)
+
+
+def _handles_none(conversion: Conversion) -> bool:
+    return bool(getattr(conversion, "handles_none", False))
+
+
+def is_nullable(expression: Any) -> bool:
+    """Whether a value may be NULL, as far as the model says."""
+    return not (isinstance(expression, Col) and expression.target.null is False)
+
+
+# --- objects ---------------------------------------------------------------------------------------
+
+
+def decoder_of(
+    outputs: Sequence[Output], source: Source | None, form: tuple[str, Any], dialect: Dialect
+) -> Decode:
+    """The decoder of a layout; for objects it finds out at each fetch whether it may be quick."""
+    if source is not None:
+        return ObjectDecoder(outputs, source, dialect)
+    return guarded(lambda careful: _plain(outputs, form, dialect, careful))
+
+
+def guarded(make: Callable[[bool], Decode]) -> Decode:
+    """A quick decoder that falls back to a careful one for unusual values."""
+    quick = make(False)
+    careful: list[Decode] = []
+
+    def decode(rows: Sequence[Any], loaded: Any) -> list[Any]:
+        try:
+            return quick(rows, loaded)
+        except (TypeError, ValueError, AttributeError, ArithmeticError):
+            if not careful:
+                careful.append(make(True))
+            return careful[0](rows, loaded)
+
+    return decode
+
+
+class ObjectDecoder:
+    """Decodes rows to objects; the function is made again when the models' hooks change."""
+
+    def __init__(self, outputs: Sequence[Output], source: Source, dialect: Dialect) -> None:
+        self.outputs = outputs
+        self.source = source
+        self.dialect = dialect
+        self.made: dict[tuple[bool, ...], Decode] = {}
+
+    def __call__(self, rows: Sequence[Any], loaded: Any) -> list[Any]:
+        plain = tuple(source.model._meta.is_plainly_loaded for source in _all_sources(self.source))
+        decode = self.made.get(plain)
+        if decode is None:
+            decode = self.made[plain] = guarded(
+                lambda careful: _objects(self.outputs, self.source, self.dialect, careful)
+            )
+        return decode(rows, loaded)
+
+
+def _all_sources(source: Source) -> list[Source]:
+    return [source, *(s for related in source.related for s in _all_sources(related))]
+
+
+def _objects(
+    outputs: Sequence[Output], source: Source, dialect: Dialect, careful: bool
+) -> Decode:
+    writer = Writer()
+    writer.careful = careful
+    columns = _columns(outputs)
+    writer.line(0, "def decode(rows, loaded):")
+    writer.line(1, "out = []")
+    writer.line(1, "append = out.append")
+    prepared: list[str] = []
+    body: list[str] = []
+    _object(writer, prepared, body, outputs, source, dialect, "o", 2)
+    for line in prepared:
+        writer.line(1, line)
+    writer.line(1, f"for {columns} in rows:")
+    writer.lines.extend(body)
+    writer.line(2, "append(o)")
+    if _tracks_peers(source.model):
+        writer.line(1, "if loaded.peers is None: loaded.peers = [ref(o) for o in out]")
+    writer.line(1, "return out")
+    decode: Decode = writer.function()
+    return decode
+
+
+def _tracks_peers(model: Any) -> bool:
+    return any(field.is_relation for field in model._meta.fields)
+
+
+def _columns(outputs: Sequence[Output]) -> str:
+    """The names of a row's columns, for unpacking."""
+    if not outputs:
+        return "*_"
+    names = [
+        f"c{number}" if output.width == 1 else ", ".join(f"c{number}_{i}" for i in range(output.width))
+        for number, output in enumerate(outputs)
+    ]
+    return ", ".join(names) + ","
+
+
+def _object(
+    writer: Writer,
+    prepared: list[str],
+    body: list[str],
+    outputs: Sequence[Output],
+    source: Source,
+    dialect: Dialect,
+    variable: str,
+    depth: int,
+) -> None:
+    """The lines that make one object of a row."""
+
+    def line(text: str, extra: int = 0) -> None:
+        body.append("    " * (depth + extra) + text)
+
+    opts = source.model._meta
+    model = writer.name(source.model, "m")
+    values = [
+        (
+            field.attname,
+            converted(
+                writer,
+                f"c{place}",
+                conversion_of(outputs[place].expression, dialect),
+                nullable=bool(field.null),
+            ),
+        )
+        for field, place in source.fields
+    ]
+    shared = f"l_{variable}"
+    if variable == "o":
+        prepared.append(f"{shared} = loaded")
+    else:
+        prepared.append(f"{shared} = loaded.of_relation()")
+    if opts.is_plainly_loaded:
+        new = writer.name(source.model.__new__, "new")
+        line(f"{variable} = {new}({model})")
+        for name, text in values:
+            line(f"{variable}.{name} = {text}")
+        line(f"{variable}._loaded = {shared}")
+    else:
+        names = writer.name([name for name, _ in values], "names")
+        texts = "".join(f"{text}, " for _, text in values)
+        line(f"{variable} = {model}.from_db(loaded.db, {names}, ({texts}))")
+    for name, place in source.annotations:
+        expression = outputs[place].expression
+        text = converted(
+            writer, f"c{place}", conversion_of(expression, dialect), nullable=is_nullable(expression)
+        )
+        if name.isidentifier() and not keyword.iskeyword(name):
+            line(f"{variable}.{name} = {text}")
+        else:
+            line(f"setattr({variable}, {name!r}, {text})")
+    for number, related in enumerate(source.related):
+        inner = f"{variable}{number}"
+        key = _key_place(related)
+        extra = 0
+        if related.nullable:
+            line(f"if c{key} is None:")
+            line(f"{inner} = None", 1)
+            line("else:")
+            extra = 1
+        _object(writer, prepared, body, outputs, related, dialect, inner, depth + extra)
+        line(f"{variable}.{related.cache} = {inner}")
+        if related.remote_cache is not None:
+            line(f"if {inner} is not None: {inner}.{related.remote_cache} = {variable}")
+
+
+def _key_place(source: Source) -> int:
+    for field, place in source.fields:
+        if field.primary_key:
+            return place
+    keys = {f.name for f in source.model._meta.pk_fields}
+    return next(place for field, place in source.fields if field.name in keys)
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+def _plain(
+    outputs: Sequence[Output], form: tuple[str, Any], dialect: Dialect, careful: bool
+) -> Decode:
+    """Rows as dictionaries, tuples, named tuples, or single values."""
+    writer = Writer()
+    writer.careful = careful
+    shown = [(n, output) for n, output in enumerate(outputs) if not output.hidden]
+    texts = [_text(writer, number, output, dialect) for number, output in shown]
+    kind = form[0]
+    columns = _columns(outputs)
+    plain = all(text == f"c{number}" for (number, _), text in zip(shown, texts, strict=True))
+    whole = plain and len(shown) == len(outputs)
+    if kind == "dict":
+        items = ", ".join(
+            f"{output.key!r}: {text}" for (_, output), text in zip(shown, texts, strict=True)
+        )
+        result = f"[{{{items}}} for {columns} in rows]"
+    elif kind == "flat":
+        result = f"[{texts[0]} for {columns} in rows]"
+    elif kind == "named":
+        make = writer.name(
+            namedtuple("Row", [str(output.key) for _, output in shown])._make,  # type: ignore[misc]
+            "make",
+        )
+        result = f"[{make}(({', '.join(texts)},)) for {columns} in rows]"
+    elif whole:
+        result = "list(map(tuple, rows))"
+    else:
+        result = f"[({', '.join(texts)},) for {columns} in rows]"
+    writer.line(0, "def decode(rows, loaded):")
+    writer.line(1, f"return {result}")
+    decode: Decode = writer.function()
+    return decode
+
+
+def _text(writer: Writer, number: int, output: Output, dialect: Dialect) -> str:
+    expression = output.expression
+    if output.width > 1:
+        parts = [
+            converted(
+                writer, f"c{number}_{i}", dialect.conversion(target), nullable=bool(target.null)
+            )
+            for i, target in enumerate(expression.targets)
+        ]
+        return f"({', '.join(parts)},)"
+    return converted(
+        writer,
+        f"c{number}",
+        conversion_of(expression, dialect),
+        nullable=is_nullable(expression),
+    )
