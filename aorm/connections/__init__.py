@@ -1,0 +1,65 @@
+"""Databases, pools, transactions, and the two places where operations meet a database."""
+
+from aorm.connections.atomic import Atomic, atomic
+from aorm.connections.bridge import async_to_sync, sync_to_async
+from aorm.connections.capture import CapturedQuery, capture_queries
+from aorm.connections.current import detached
+from aorm.connections.databases import Database, Databases, connections
+from aorm.connections.manual import (
+    aget_rollback,
+    aon_commit,
+    asavepoint,
+    asavepoint_commit,
+    asavepoint_rollback,
+    aset_rollback,
+    clean_savepoints,
+    commit,
+    get_autocommit,
+    get_connection,
+    get_rollback,
+    mark_for_rollback_on_error,
+    on_commit,
+    rollback,
+    savepoint,
+    savepoint_commit,
+    savepoint_rollback,
+    set_autocommit,
+    set_rollback,
+)
+from aorm.connections.run import arun, astream, run, stream
+
+__all__ = [
+    "Atomic",
+    "CapturedQuery",
+    "Database",
+    "Databases",
+    "aget_rollback",
+    "aon_commit",
+    "arun",
+    "asavepoint",
+    "asavepoint_commit",
+    "asavepoint_rollback",
+    "aset_rollback",
+    "astream",
+    "async_to_sync",
+    "atomic",
+    "capture_queries",
+    "clean_savepoints",
+    "commit",
+    "connections",
+    "detached",
+    "get_autocommit",
+    "get_connection",
+    "get_rollback",
+    "mark_for_rollback_on_error",
+    "on_commit",
+    "rollback",
+    "run",
+    "savepoint",
+    "savepoint_commit",
+    "savepoint_rollback",
+    "set_autocommit",
+    "set_rollback",
+    "stream",
+    "sync_to_async",
+]

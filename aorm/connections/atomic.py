@@ -1,0 +1,274 @@
+"""`atomic()`: all that happens in the block is kept, or nothing.
+
+1. One object serves `with`, `async with` and the decoration of both kinds of functions, any number
+   of times; a decorated function opens a block of its own on each call.
+2. The block may be left in another context than the one where it was entered: the object remembers
+   what it opened.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+import time
+from collections.abc import Callable
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from aorm.connections import lazy
+from aorm.connections.bridge import async_side, refusal, sync_side
+from aorm.connections.callbacks import acall_back, call_back
+from aorm.connections.current import current_block, enter, leave
+from aorm.connections.databases import Database, connections
+from aorm.connections.sides import abegin, begin
+from aorm.connections.transaction import Block, begin_sql, place_of_caller
+from aorm.connections.turns import open_block
+from aorm.errors import (
+    DatabaseError,
+    NotSupportedError,
+    OperationalError,
+    TransactionManagementError,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ISOLATION_LEVELS = ("read uncommitted", "read committed", "repeatable read", "serializable")
+WORTH_RETRYING = ("40001", "40P01")  # serialization failure, deadlock
+LONGEST_PAUSE = 1.0  # seconds
+
+
+class Atomic:
+    """What `atomic()` returns."""
+
+    def __init__(
+        self,
+        using: str | Database | None,
+        savepoint: bool,
+        durable: bool,
+        isolation: str | None,
+        read_only: bool,
+        deferrable: bool | None,
+        retries: int,
+    ) -> None:
+        if isolation is not None and isolation.lower() not in ISOLATION_LEVELS:
+            raise ValueError(
+                f"unknown isolation level {isolation!r}; there are {', '.join(ISOLATION_LEVELS)}"
+            )
+        self.using = "default" if using is None else using
+        self.savepoint = savepoint
+        self.durable = durable
+        self.isolation = isolation
+        self.read_only = read_only
+        self.deferrable = deferrable
+        self.retries = retries
+        self._from_testcase = False
+        self._opened: list[Block] = []
+
+    # --- entering and leaving ---------------------------------------------------------
+
+    def __enter__(self) -> None:
+        if lazy.running_loop() is not None:
+            raise refusal()
+        database, outer = self._outer()
+        place = place_of_caller()
+        if outer is not None:
+            side = sync_side(outer.transaction)
+            self._entered(database, side.open(outer, self.savepoint, self, place))
+            return
+        pool = database.sync_pool or database.make_sync_pool()
+        connection = pool.take()
+        try:
+            transaction = begin(database, pool, connection, self._begin(database), self, place)
+        except BaseException:
+            pool.give(connection)
+            raise
+        self._entered(database, transaction.root)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if lazy.running_loop() is not None:
+            raise refusal()
+        block = self._left()
+        callbacks = sync_side(block.transaction).close(block, kind is not None)
+        if callbacks:
+            call_back(callbacks)
+
+    async def __aenter__(self) -> None:
+        database, outer = self._outer()
+        place = place_of_caller()
+        if outer is not None:
+            side = async_side(outer.transaction)
+            self._entered(database, await side.open(outer, self.savepoint, self, place))
+            return
+        pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
+        connection = pool.take() or await pool.acquire()
+        try:
+            begun = self._begin(database)
+            transaction = await abegin(database, pool, connection, begun, self, place)
+        except BaseException:
+            pool.give(connection)
+            raise
+        self._entered(database, transaction.root)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        block = self._left()
+        callbacks = await async_side(block.transaction).close(block, kind is not None)
+        if callbacks:
+            await acall_back(callbacks)
+
+    def _outer(self) -> tuple[Database, Block | None]:
+        database = database_of(self.using)
+        inherited = current_block(database)
+        outer = open_block(inherited)
+        if inherited is not None and outer is None:
+            inherited.transaction.check()
+        if outer is None:
+            return database, None
+        if self.retries:
+            raise TransactionManagementError("a block with retries cannot be inside another one")
+        if self.durable and _ends_here(outer):
+            raise RuntimeError(
+                "A durable atomic block cannot be nested within another atomic block."
+            )
+        if self.isolation or self.deferrable is not None:
+            raise TransactionManagementError(
+                "isolation and deferrable are set where a transaction begins; this one began at"
+                f" {outer.transaction.root.where}"
+            )
+        return database, outer
+
+    def _begin(self, database: Database) -> str:
+        if database.vendor == "sqlite" and (self.isolation or "serializable") != "serializable":
+            raise NotSupportedError("transactions of SQLite are always serializable")
+        return begin_sql(database.vendor, self.isolation, self.read_only, self.deferrable)
+
+    def _entered(self, database: Database, block: Block) -> None:
+        self._opened.append(block)
+        enter(database, block)
+
+    def _left(self) -> Block:
+        database = database_of(self.using)
+        block = current_block(database)
+        if block is None or block.owner is not self or block not in self._opened:
+            block = self._opened[-1]
+        self._opened.remove(block)
+        leave(block.transaction.database, block)
+        return block
+
+    # --- as a decorator ---------------------------------------------------------------
+
+    def __call__(self, function: F) -> F:
+        """The function inside a block of its own on each call."""
+        inner: Any
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def inner(*args: Any, **kwargs: Any) -> Any:
+                for attempt in range(self.retries + 1):
+                    try:
+                        async with self._again():
+                            return await function(*args, **kwargs)
+                    except DatabaseError as error:
+                        self._give_up_or_go_on(error, attempt)
+                    await lazy.asyncio_module().sleep(_pause(attempt))
+
+        else:
+
+            @wraps(function)
+            def inner(*args: Any, **kwargs: Any) -> Any:
+                for attempt in range(self.retries + 1):
+                    try:
+                        with self._again():
+                            return function(*args, **kwargs)
+                    except DatabaseError as error:
+                        self._give_up_or_go_on(error, attempt)
+                    time.sleep(_pause(attempt))
+
+        return inner  # type: ignore[no-any-return]
+
+    def _again(self) -> Atomic:
+        again = Atomic(
+            self.using,
+            self.savepoint,
+            self.durable,
+            self.isolation,
+            self.read_only,
+            self.deferrable,
+            self.retries,
+        )
+        again._from_testcase = self._from_testcase
+        return again
+
+    def _give_up_or_go_on(self, error: DatabaseError, attempt: int) -> None:
+        if attempt >= self.retries or not _is_worth_retrying(error):
+            raise error
+
+
+def _ends_here(outer: Block) -> bool:
+    """Whether a commit inside of this block would end with it, and not with a test's."""
+    return not getattr(outer.owner, "_from_testcase", False)
+
+
+def _is_worth_retrying(error: DatabaseError) -> bool:
+    state = getattr(error.__cause__, "sqlstate", None)
+    locked = isinstance(error, OperationalError) and "database is locked" in str(error)
+    return state in WORTH_RETRYING or locked
+
+
+def _pause(attempt: int) -> float:
+    return min(LONGEST_PAUSE, 0.01 * 2.0**attempt) * random.uniform(0.5, 1.0)
+
+
+def database_of(using: str | Database | None) -> Database:
+    """The database of an alias; a `Database` is itself."""
+    return using if isinstance(using, Database) else connections[using or "default"]
+
+
+@overload
+def atomic(using: F) -> F: ...
+
+
+@overload
+def atomic(
+    using: str | Database | None = None,
+    savepoint: bool = True,
+    durable: bool = False,
+    *,
+    isolation: str | None = None,
+    read_only: bool = False,
+    deferrable: bool | None = None,
+    retries: int = 0,
+) -> Atomic: ...
+
+
+def atomic(
+    using: Any = None,
+    savepoint: bool = True,
+    durable: bool = False,
+    *,
+    isolation: str | None = None,
+    read_only: bool = False,
+    deferrable: bool | None = None,
+    retries: int = 0,
+) -> Any:
+    """A block that is kept as a whole or not at all: for `with`, `async with`, or as a decorator.
+
+    A nested block is a savepoint, unless `savepoint` is false: then its failure undoes the outer
+    one.  A `durable` block refuses to be nested.  `isolation`, `read_only` and `deferrable` are of
+    the transaction.  With `retries`, a decorated function runs again after a serialization failure
+    or a deadlock.
+    """
+    options = (savepoint, durable, isolation, read_only, deferrable, retries)
+    if callable(using):
+        return Atomic(None, *options)(using)
+    return Atomic(using, *options)

@@ -1,0 +1,305 @@
+"""The configured databases: `connections["default"]` is a `Database`.
+
+1. A `Database` may be made at import time and used from any thread and loop: one pool of
+   synchronous connections, and one of asynchronous ones for each running loop, made on first use.
+2. The child of a fork abandons the pools: it neither uses nor closes what belongs to the parent.
+3. The pool of a loop that has closed is abandoned as soon as another loop needs one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from weakref import WeakSet
+
+from aorm.connections import capture, lazy
+from aorm.connections.bridge import async_side, refusal, sync_side
+from aorm.connections.current import CURRENT
+from aorm.connections.gate import forget_gates
+from aorm.connections.inside import Inside
+from aorm.connections.pool import Pool
+from aorm.connections.raw import Cursor, native
+from aorm.connections.transaction import Block
+from aorm.connections.turns import open_block
+from aorm.connections.urls import parse
+from aorm.errors import ConnectionDoesNotExist, listed
+
+_all_databases: WeakSet[Database] = WeakSet()
+_abandoned: list[Any] = []  # in the child of a fork: kept, so that nothing is closed
+
+
+class Operations:
+    """What Django keeps under `connection.ops`, as far as raw SQL needs it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def quote_name(self, name: str) -> str:
+        """The name as it is written in SQL."""
+        return str(self._database.dialect.quote(name))
+
+
+class Database:
+    """A database under its alias: configuration, dialect and pools.
+
+    `dialect` is what the SQL layer needs to know of it; of that only `quote` and
+    `connection_functions` are used here: tuples of (name, number of arguments, function or aggregate
+    class, deterministic), made known to each connection of SQLite.
+    """
+
+    def __init__(self, alias: str, url: str, *, dialect: Any = None, **options: Any) -> None:
+        self.alias = alias
+        self.address = parse(url, options)
+        self.vendor = self.address.vendor
+        self.dialect = dialect
+        self.ops = Operations(self)
+        self.hops = self.address.async_driver == "aiosqlite"
+        self.sync_pool: Pool | None = None
+        self.async_pools: dict[Any, Any] = {}
+        self._lock = threading.Lock()
+        _all_databases.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Database {self.alias!r}: {self.address!r}>"
+
+    @property
+    def url(self) -> str:
+        """Where it is, without the password."""
+        return repr(self.address)
+
+    @property
+    def data_types(self) -> Any:
+        """The dialect's names of column types."""
+        return self.dialect.data_types
+
+    @property
+    def data_type_check_constraints(self) -> Any:
+        """The dialect's checks that make up for missing types."""
+        return self.dialect.data_type_check_constraints
+
+    @property
+    def data_types_suffix(self) -> Any:
+        """What the dialect writes after some types."""
+        return self.dialect.data_types_suffix
+
+    # --- pools ------------------------------------------------------------------------
+
+    def make_sync_pool(self) -> Pool:
+        """The pool of synchronous connections."""
+        with self._lock:
+            if self.sync_pool is None:
+                connect = self._opener(self.address.sync_driver, "opener")
+                self.sync_pool = Pool(self.alias, self.address, connect)
+            return self.sync_pool
+
+    def make_async_pool(self) -> Any:
+        """The pool of the running loop."""
+        loop = lazy.running_loop()
+        with self._lock:
+            for closed in [other for other in self.async_pools if other.is_closed()]:
+                self.async_pools.pop(closed).abandon()
+            if loop not in self.async_pools:
+                name = self.address.async_driver
+                connect = self._opener(name, "async_opener" if name == "psycopg" else "opener")
+                make = lazy.async_pools().AsyncPool
+                self.async_pools[loop] = make(self.alias, self.address, connect)
+            return self.async_pools[loop]
+
+    def _opener(self, driver: str, name: str) -> Callable[[], Any]:
+        functions: Iterable[Any] = getattr(self.dialect, "connection_functions", ())
+        opener: Callable[[], Any] = getattr(lazy.driver(driver), name)(
+            self.address, functions, self
+        )
+        return opener
+
+    def close(self) -> None:
+        """Close the synchronous connections, and what is left of loops that have closed.
+
+        Pools are made anew when they are needed.  A connection in use is closed when it comes back.
+        """
+        with self._lock:
+            pool, self.sync_pool = self.sync_pool, None
+            closed = [loop for loop in self.async_pools if loop.is_closed()]
+            left = [self.async_pools.pop(loop) for loop in closed]
+        if pool is not None:
+            pool.close()
+        for async_pool in left:
+            async_pool.abandon()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop, and the synchronous ones."""
+        pool = self.async_pools.pop(lazy.running_loop(), None)
+        if pool is not None:
+            await pool.aclose()
+        self.close()
+
+    def abandon(self) -> None:
+        """After a fork, in the child: forget the parent's connections without touching them."""
+        _abandoned.append((self.sync_pool, self.async_pools))
+        self.sync_pool = None
+        self.async_pools = {}
+        self._lock = threading.Lock()
+
+    # --- statements of the user's own ---------------------------------------------------
+
+    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
+        """Run SQL in the current transaction, or on its own: the rows, or the number of changed ones.
+
+        Values are `%s` (or `%(name)s`) in the text, or in the database's own way (`?`, `$1`).
+        """
+        result = self.run_raw(*native(self.vendor, sql, params))
+        return result.rowcount if result.rows is None else result.rows
+
+    async def aexecute(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run SQL in the current transaction, or on its own: the rows, or the number of changed ones."""
+        result = await self._arun_raw(*native(self.vendor, sql, params))
+        return result.rowcount if result.rows is None else result.rows
+
+    def cursor(self) -> Cursor:
+        """A PEP 249 cursor, for `with`; each of its statements runs as `execute` does."""
+        return Cursor(self)
+
+    def run_raw(self, sql: str, params: Sequence[Any]) -> Any:
+        """Run one statement of the user's own, with the database's own placeholders."""
+        if lazy.running_loop() is not None:
+            raise refusal()
+        block = self.block()
+        if block is not None:
+            return Inside(sync_side(block.transaction), block).raw(sql, params)
+        pool = self.sync_pool or self.make_sync_pool()
+        connection = pool.take()
+        try:
+            return self._watched(connection).raw(sql, params)
+        finally:
+            pool.give(connection)
+
+    async def _arun_raw(self, sql: str, params: Sequence[Any]) -> Any:
+        block = self.block()
+        if block is not None:
+            return await Inside(async_side(block.transaction), block).raw(sql, params)
+        pool = self.async_pools.get(lazy.running_loop()) or self.make_async_pool()
+        connection = pool.take() or await pool.acquire()
+        try:
+            return await self._watched(connection).raw(sql, params)
+        finally:
+            pool.give(connection)
+
+    def _watched(self, connection: Any) -> Any:
+        return capture.watched(connection, self.alias) if capture.watching else connection
+
+    # --- the transaction of the running code ----------------------------------------------
+
+    def block(self) -> Block | None:
+        """The innermost block that this code has entered, which may have ended."""
+        blocks = CURRENT.get()
+        return None if blocks is None else blocks.get(self)
+
+    @property
+    def in_atomic_block(self) -> bool:
+        """Whether this code is in an open `atomic()`."""
+        block = open_block(self.block())
+        return block is not None and not (block.transaction.manual and block.parent is None)
+
+    @property
+    def savepoint_ids(self) -> list[str | None]:
+        """The savepoints of the nested blocks, outermost first; None for one without."""
+        block, names = open_block(self.block()), []
+        while block is not None and block.parent is not None:
+            names.insert(0, block.savepoint)
+            block = block.parent
+        return names
+
+    @property
+    def needs_rollback(self) -> bool:
+        """Whether the current transaction can only be rolled back."""
+        block = open_block(self.block())
+        return block is not None and block.transaction.needs_rollback
+
+    @property
+    def run_on_commit(self) -> list[tuple[set[str | None], Callable[[], Any], bool]]:
+        """What waits for the commit: the savepoints it was registered in, function, robust."""
+        block = open_block(self.block())
+        if block is None:
+            return []
+        return [
+            (_savepoints(callback.block), callback.function, callback.robust)
+            for callback in block.transaction.callbacks
+        ]
+
+
+def _savepoints(block: Block | None) -> set[str | None]:
+    names: set[str | None] = set()
+    while block is not None and block.parent is not None:
+        names.add(block.savepoint)
+        block = block.parent
+    return names
+
+
+class Databases:
+    """All configured databases by alias."""
+
+    def __init__(self) -> None:
+        self._databases: dict[str, Database] = {}
+
+    def configure(self, databases: Mapping[str, Database]) -> None:
+        """Replace what was configured; connections of databases that go are closed."""
+        replaced = [
+            old for alias, old in self._databases.items() if databases.get(alias) is not old
+        ]
+        self._databases = dict(databases)
+        for database in replaced:
+            database.close()
+
+    def __getitem__(self, alias: str) -> Database:
+        try:
+            return self._databases[alias]
+        except KeyError:
+            raise ConnectionDoesNotExist(
+                f"no database is configured as {alias!r}; there are: {listed(self._databases)}"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._databases)
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in self._databases
+
+    def __len__(self) -> int:
+        return len(self._databases)
+
+    def all(self) -> list[Database]:
+        """Every database, in the order of configuration."""
+        return list(self._databases.values())
+
+    def close_all(self) -> None:
+        """Close every database's synchronous connections."""
+        for database in self.all():
+            database.close()
+
+    async def aclose_all(self) -> None:
+        """Close every database's connections of the running loop, and the synchronous ones."""
+        for database in self.all():
+            await database.aclose()
+
+
+connections = Databases()
+
+
+def _after_fork_in_child() -> None:
+    forget_gates()
+    for database in list(_all_databases):
+        database.abandon()
+
+
+def _at_exit() -> None:
+    for database in list(_all_databases):
+        database.close()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_at_exit)

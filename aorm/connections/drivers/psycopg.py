@@ -1,0 +1,420 @@
+"""psycopg behind the protocol, both of its sides: raw cursors (`$1`), autocommit, explicit BEGIN.
+
+1. One cursor of a connection is used again and again: psycopg's set-up of a cursor costs more than
+   the pool.  It is dropped after a large result, which it would keep.
+2. JSON comes as text, timestamps aware in UTC, as asyncpg gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import count
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.types.string import TextLoader
+
+from aorm.connections.connection import Params, Pooled, RawResult, Rows
+from aorm.connections.drivers.errors import by_name, by_state, is_fatal
+from aorm.connections.urls import Address
+from aorm.errors import Error, InternalError
+
+LARGE = 1000  # rows
+PREPARE_AFTER = 2  # executions
+
+_cursor_numbers = count(1)
+
+
+def opener(address: Address, functions: Iterable[Any], owner: object) -> Callable[[], Connection]:
+    """A function that opens connections."""
+    settings = _settings(address)
+
+    def open_connection() -> Connection:
+        try:
+            raw = psycopg.Connection.connect(autocommit=True, **settings)
+        except psycopg.Error as error:
+            raise converted(error) from error
+        _prepare(raw, address)
+        return Connection(raw)
+
+    return open_connection
+
+
+def async_opener(
+    address: Address, functions: Iterable[Any], owner: object
+) -> Callable[[], Awaitable[AsyncConnection]]:
+    """A coroutine function that opens connections."""
+    settings = _settings(address)
+
+    async def open_connection() -> AsyncConnection:
+        try:
+            raw = await psycopg.AsyncConnection.connect(autocommit=True, **settings)
+        except psycopg.Error as error:
+            raise converted(error) from error
+        _prepare(raw, address)
+        return AsyncConnection(raw)
+
+    return open_connection
+
+
+def _settings(address: Address) -> dict[str, Any]:
+    given = {
+        "host": address["host"],
+        "port": address["port"],
+        "user": address["user"],
+        "password": address["password"],
+        "dbname": address.name or None,
+        "application_name": address["application_name"],
+        "connect_timeout": max(2, round(address["connect_timeout"])),  # libpq's least is 2
+        "client_encoding": "utf8",
+        **{name: address[name] for name in ("sslmode", "sslrootcert", "sslcert", "sslkey")},
+    }
+    if server := address.server_settings():
+        given["options"] = " ".join(f"-c {k}={_escaped(v)}" for k, v in server.items())
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _prepare(raw: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], address: Address) -> None:
+    raw.adapters.register_loader("json", TextLoader)
+    raw.adapters.register_loader("jsonb", TextLoader)
+    if address["pgbouncer"] == "transaction" or not address["prepared_statements"]:
+        raw.prepare_threshold = None
+    else:
+        raw.prepare_threshold = PREPARE_AFTER
+        raw.prepared_max = address["prepared_statements"]
+
+
+def converted(error: psycopg.Error) -> Error:
+    """The exception of aorm for one of psycopg."""
+    kind = by_state(error.sqlstate) if error.sqlstate else by_name(error)
+    return kind(str(error))
+
+
+def _is_stale(error: psycopg.Error) -> bool:
+    # a prepared statement whose table has changed since; outside of a transaction it can be retried
+    return error.sqlstate == "0A000" and "cached plan" in str(error)
+
+
+class _Shared(Pooled):
+    """What both sides have in common."""
+
+    __slots__ = ("_cursor", "_pgconn", "raw_connection")
+
+    raw_connection: Any
+    _cursor: Any
+    _pgconn: Any
+
+    def idle(self) -> bool:
+        """In no transaction, and sound."""
+        status = self._pgconn.transaction_status
+        return status == TransactionStatus.IDLE and not (self.broken or self.lost)
+
+    def terminate(self) -> None:
+        """Close without waiting."""
+        self.lost = True
+        self._pgconn.finish()
+
+    def _converted(self, error: psycopg.Error) -> Error:
+        if is_fatal(error.sqlstate) or self.raw_connection.closed:
+            self.lost = True
+        return converted(error)
+
+    def _may_retry(self, error: psycopg.Error) -> bool:
+        return _is_stale(error) and self._pgconn.transaction_status == TransactionStatus.IDLE
+
+    def _raw_result(self, cursor: Any, rows: Rows | None) -> RawResult:
+        described = cursor.description
+        description = described and tuple(tuple(column) for column in described)
+        return RawResult(rows, cursor.rowcount, description)
+
+
+class Connection(_Shared):
+    """A connection that blocks its thread."""
+
+    __slots__ = ()
+
+    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+        super().__init__()
+        self.raw_connection = raw
+        self._pgconn = raw.pgconn
+        self._cursor = psycopg.RawCursor(raw)
+
+    def fetch(self, sql: str, params: Params) -> Rows:
+        """All rows."""
+        self.sql = sql
+        try:
+            cursor = self._cursor
+            rows: Rows = cursor.execute(sql, params).fetchall()
+        except psycopg.Error as error:
+            if self._may_retry(error):
+                self._forget_statements()
+                return self.fetch(sql, params)
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+        if len(rows) > LARGE:
+            self._cursor = psycopg.RawCursor(self.raw_connection)
+        return rows
+
+    def execute(self, sql: str, params: Params) -> int:
+        """The number of changed rows."""
+        self.sql = sql
+        try:
+            return self._cursor.execute(sql, params).rowcount  # type: ignore[no-any-return]
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
+        """Once for each row of values; all of them or none."""
+        self.sql = sql
+        try:
+            with self.raw_connection.transaction():
+                self._cursor.executemany(sql, rows)
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    def raw(self, sql: str, params: Params) -> RawResult:
+        """A statement of the user's own."""
+        self.sql = sql
+        try:
+            # without parameters the simple protocol is used, which takes several statements
+            cursor = psycopg.RawCursor(self.raw_connection).execute(sql, params or None)
+            return self._raw_result(cursor, cursor.fetchall() if cursor.description else None)
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    def cursor(self, sql: str, params: Params) -> Cursor:
+        """Rows piece by piece, by a cursor of the server."""
+        self.sql = sql
+        return Cursor(self, sql, params)
+
+    def command(self, sql: str) -> None:
+        """A statement that controls the transaction."""
+        self.sql = sql
+        try:
+            self._cursor.execute(sql, None, prepare=False)
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    begin = command
+
+    def end(self, sql: str) -> None:
+        """COMMIT or ROLLBACK."""
+        self.command(sql)
+        _check_committed(sql, self._cursor.statusmessage)
+
+    def ping(self) -> None:
+        """Ask the server whether it is there."""
+        self.command("")
+
+    def _forget_statements(self) -> None:
+        self.raw_connection._prepared.clear()
+
+
+class AsyncConnection(_Shared):
+    """A connection that belongs to an event loop."""
+
+    __slots__ = ()
+
+    is_async = True
+
+    def __init__(self, raw: psycopg.AsyncConnection[Any]) -> None:
+        super().__init__()
+        self.raw_connection = raw
+        self._pgconn = raw.pgconn
+        self._cursor = psycopg.AsyncRawCursor(raw)
+
+    async def fetch(self, sql: str, params: Params) -> Rows:
+        """All rows."""
+        self.sql = sql
+        try:
+            cursor = await self._cursor.execute(sql, params)
+            rows: Rows = await cursor.fetchall()
+        except psycopg.Error as error:
+            if self._may_retry(error):
+                self.raw_connection._prepared.clear()
+                return await self.fetch(sql, params)
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+        if len(rows) > LARGE:
+            self._cursor = psycopg.AsyncRawCursor(self.raw_connection)
+        return rows
+
+    async def execute(self, sql: str, params: Params) -> int:
+        """The number of changed rows."""
+        self.sql = sql
+        try:
+            cursor = await self._cursor.execute(sql, params)
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+        return cursor.rowcount  # type: ignore[no-any-return]
+
+    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
+        """Once for each row of values; all of them or none."""
+        self.sql = sql
+        try:
+            async with self.raw_connection.transaction():
+                await self._cursor.executemany(sql, rows)
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    async def raw(self, sql: str, params: Params) -> RawResult:
+        """A statement of the user's own."""
+        self.sql = sql
+        try:
+            cursor = psycopg.AsyncRawCursor(self.raw_connection)
+            await cursor.execute(sql, params or None)
+            rows = await cursor.fetchall() if cursor.description else None
+            return self._raw_result(cursor, rows)
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    async def cursor(self, sql: str, params: Params) -> AsyncCursor:
+        """Rows piece by piece, by a cursor of the server."""
+        self.sql = sql
+        cursor = AsyncCursor(self)
+        await cursor.open(sql, params)
+        return cursor
+
+    async def command(self, sql: str) -> None:
+        """A statement that controls the transaction."""
+        self.sql = sql
+        try:
+            await self._cursor.execute(sql, None, prepare=False)
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    begin = command
+
+    async def end(self, sql: str) -> None:
+        """COMMIT or ROLLBACK."""
+        await self.command(sql)
+        _check_committed(sql, self._cursor.statusmessage)
+
+    async def ping(self) -> None:
+        """Ask the server whether it is there."""
+        await self.command("")
+
+    async def close(self) -> None:
+        """Close; libpq says good-bye without waiting."""
+        self.lost = True
+        await self.raw_connection.close()
+
+
+class Cursor:
+    """A cursor of the server; outside of a transaction it has one of its own."""
+
+    __slots__ = ("_connection", "_cursor", "_own")
+
+    def __init__(self, connection: Connection, sql: str, params: Params) -> None:
+        self._connection = connection
+        self._own = connection.idle()
+        if self._own:
+            connection.command("BEGIN")
+        name = f"aorm_{next(_cursor_numbers)}"
+        self._cursor = psycopg.RawServerCursor(connection.raw_connection, name)
+        try:
+            self._cursor.execute(sql, params)
+        except psycopg.Error as error:
+            if self._own:
+                connection.command("ROLLBACK")
+            raise connection._converted(error) from error
+
+    def fetch(self, size: int) -> Rows:
+        """The next rows, at most `size`."""
+        try:
+            return self._cursor.fetchmany(size)
+        except psycopg.Error as error:
+            raise self._connection._converted(error) from error
+
+    def close(self) -> None:
+        """Forget what was not read."""
+        if self._connection.lost:
+            return
+        if self._own:
+            self._connection.command("ROLLBACK")
+        elif self._connection._pgconn.transaction_status == TransactionStatus.INTRANS:
+            self._cursor.close()
+
+
+class AsyncCursor:
+    """The same, awaited."""
+
+    __slots__ = ("_connection", "_cursor", "_own")
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._own = connection.idle()
+        name = f"aorm_{next(_cursor_numbers)}"
+        self._cursor = psycopg.AsyncRawServerCursor(connection.raw_connection, name)
+
+    async def open(self, sql: str, params: Params) -> None:
+        """Declare the cursor."""
+        if self._own:
+            await self._connection.command("BEGIN")
+        try:
+            await self._cursor.execute(sql, params)
+        except psycopg.Error as error:
+            if self._own:
+                await self._connection.command("ROLLBACK")
+            raise self._connection._converted(error) from error
+        except BaseException:
+            self._connection.broken = True
+            raise
+
+    async def fetch(self, size: int) -> Rows:
+        """The next rows, at most `size`."""
+        try:
+            return await self._cursor.fetchmany(size)
+        except psycopg.Error as error:
+            raise self._connection._converted(error) from error
+        except BaseException:
+            self._connection.broken = True
+            raise
+
+    async def close(self) -> None:
+        """Forget what was not read."""
+        if self._connection.lost or self._connection.broken:
+            return
+        if self._own:
+            await self._connection.command("ROLLBACK")
+        elif self._connection._pgconn.transaction_status == TransactionStatus.INTRANS:
+            await self._cursor.close()
+
+
+def _check_committed(sql: str, status: str | None) -> None:
+    # the server answers COMMIT of a failed transaction with ROLLBACK, and no error
+    if sql == "COMMIT" and status == "ROLLBACK":
+        raise InternalError("the transaction was rolled back: a statement in it had failed")

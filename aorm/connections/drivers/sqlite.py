@@ -1,0 +1,273 @@
+"""sqlite3 behind the protocol: autocommit mode with explicit BEGIN, one writer at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from weakref import finalize
+
+from aorm.connections.connection import Params, Pooled, RawResult, Rows
+from aorm.connections.drivers.errors import by_name
+from aorm.connections.gate import WriterGate, gate_of
+from aorm.connections.urls import MEMORY, Address
+from aorm.errors import DataError, Error, OperationalError
+
+# SELECT, WITH, EXPLAIN, PRAGMA, VALUES; a WITH that writes relies on the busy timeout
+READS = frozenset("SWEPVswepv(")
+
+
+def opener(address: Address, functions: Iterable[Any], owner: object) -> Callable[[], Connection]:
+    """A function that opens connections.
+
+    `functions` are (name, number of arguments, function or aggregate class, deterministic).  An
+    in-memory database lives as long as `owner`.
+    """
+    target = address.target
+    gate = gate_of(target)
+    if address.name == MEMORY and not hasattr(owner, "memory_anchor"):
+        anchor = sqlite3.connect(target, uri=True, check_same_thread=False)
+        anchor.execute("PRAGMA user_version").fetchall()  # the file is only opened by a statement
+        owner.memory_anchor = finalize(owner, anchor.close)  # type: ignore[attr-defined]
+    registered = tuple(functions)
+    return lambda: Connection(_open(address, target, registered), gate, address)
+
+
+def _open(address: Address, target: str, functions: Iterable[Any]) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            target,
+            uri=True,
+            timeout=address["busy_timeout"],
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=address["cached_statements"],
+        )
+        try:
+            _prepare(connection, address, functions)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise by_name(error)(f"{address.name}: {error}") from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, address: Address, functions: Iterable[Any]) -> None:
+    execute = connection.execute
+    if address.name != MEMORY:
+        execute(f"PRAGMA journal_mode={address['journal_mode']}").fetchall()
+    execute(f"PRAGMA synchronous={address['synchronous']}")
+    execute(f"PRAGMA foreign_keys={'ON' if address['foreign_keys'] else 'OFF'}")
+    for name, count, function, deterministic in functions:
+        if isinstance(function, type) and hasattr(function, "step"):
+            connection.create_aggregate(name, count, function)
+        else:
+            connection.create_function(name, count, function, deterministic=deterministic)
+
+
+def converted(error: Exception) -> Error:
+    """The exception of aorm for one of sqlite3."""
+    if isinstance(error, OverflowError):
+        return DataError(str(error))
+    return by_name(error)(str(error))
+
+
+class Connection(Pooled):
+    """One sqlite3 connection, used by one thread at a time."""
+
+    __slots__ = ("_address", "_cursor", "_gate", "_writing", "interrupted", "raw_connection")
+
+    def __init__(self, connection: sqlite3.Connection, gate: WriterGate, address: Address) -> None:
+        super().__init__()
+        self.raw_connection = connection
+        self.interrupted = False
+        self._cursor = connection.cursor()
+        self._gate = gate
+        self._address = address
+        self._writing = False  # the gate is ours
+
+    def fetch(self, sql: str, params: Params) -> Rows:
+        """All rows."""
+        self.sql = sql
+        if self._writing or sql[0] in READS:
+            try:
+                return self._cursor.execute(sql, params).fetchall()
+            except (sqlite3.Error, OverflowError) as error:
+                raise converted(error) from error
+        self._enter_gate()
+        try:
+            return self._cursor.execute(sql, params).fetchall()
+        except (sqlite3.Error, OverflowError) as error:
+            raise converted(error) from error
+        finally:
+            self._leave_gate()
+
+    def execute(self, sql: str, params: Params) -> int:
+        """The number of changed rows."""
+        self.sql = sql
+        entered = not self._writing
+        if entered:
+            self._enter_gate()
+        try:
+            return self._cursor.execute(sql, params).rowcount
+        except (sqlite3.Error, OverflowError) as error:
+            raise converted(error) from error
+        finally:
+            if entered:
+                self._leave_gate()
+
+    def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
+        """Once for each row of values; all of them or none."""
+        if self._writing:
+            self._many(sql, rows)
+            return
+        self.begin("BEGIN IMMEDIATE")
+        try:
+            self._many(sql, rows)
+        except BaseException:
+            self.end("ROLLBACK")
+            raise
+        self.end("COMMIT")
+
+    def _many(self, sql: str, rows: Sequence[Params]) -> None:
+        self.sql = sql
+        try:
+            self._cursor.executemany(sql, rows)
+        except (sqlite3.Error, OverflowError) as error:
+            raise converted(error) from error
+
+    def raw(self, sql: str, params: Params) -> RawResult:
+        """A statement of the user's own, with any of Python's usual types as values."""
+        self.sql = sql
+        text = sql.lstrip()[:8].upper()
+        entered = not self._writing and text[:1] not in READS and not text.startswith("BEGIN")
+        if entered:
+            self._enter_gate()
+        try:
+            cursor = self.raw_connection.execute(sql, tuple(map(_adapted, params)))
+            rows = cursor.fetchall() if cursor.description else None
+            return RawResult(rows, cursor.rowcount, cursor.description, cursor.lastrowid)
+        except (sqlite3.Error, OverflowError) as error:
+            raise converted(error) from error
+        finally:
+            if entered:
+                self._leave_gate()
+
+    def cursor(self, sql: str, params: Params) -> Cursor:
+        """Rows piece by piece."""
+        self.sql = sql
+        try:
+            return Cursor(self.raw_connection.cursor().execute(sql, params))
+        except (sqlite3.Error, OverflowError) as error:
+            raise converted(error) from error
+
+    def begin(self, sql: str) -> None:
+        """Start a transaction; one that may write waits for its turn first."""
+        writes = sql.startswith("BEGIN IMMEDIATE")
+        if writes:
+            self._enter_gate()
+            self._writing = True
+        try:
+            self.command(sql)
+        except BaseException:
+            if writes:
+                self._writing = False
+                self._leave_gate()
+            raise
+
+    def command(self, sql: str) -> None:
+        """A statement that controls the transaction."""
+        self.sql = sql
+        try:
+            self._cursor.execute(sql)
+        except sqlite3.Error as error:
+            raise converted(error) from error
+
+    def end(self, sql: str) -> None:
+        """COMMIT or ROLLBACK."""
+        try:
+            # SQLite itself has rolled back after some errors (disk full, out of memory)
+            if sql != "ROLLBACK" or self.raw_connection.in_transaction:
+                self.command(sql)
+        finally:
+            if self._writing and not self.raw_connection.in_transaction:
+                self._writing = False
+                self._leave_gate()
+
+    def ping(self) -> None:
+        """A file does not go away."""
+
+    def idle(self) -> bool:
+        """In no transaction, and sound."""
+        return not (self.lost or self.broken or self.raw_connection.in_transaction)
+
+    def interrupt(self) -> None:
+        """Stop what runs or waits on another thread."""
+        self.interrupted = True
+        self._gate.give_up(self)
+        self.raw_connection.interrupt()
+
+    def terminate(self) -> None:
+        """Close; an open transaction is rolled back by that."""
+        self.lost = True
+        try:
+            self.raw_connection.close()
+        except sqlite3.ProgrammingError:
+            self.broken = True  # closed already, or still in use on another thread
+        if self._writing:
+            self._writing = False
+            self._leave_gate()
+
+    def _enter_gate(self) -> None:
+        timeout = self._address["writer_timeout"]
+        if self._gate.acquire(timeout, self):
+            return
+        if self.interrupted:
+            raise OperationalError("interrupted while waiting for another writer")
+        raise OperationalError(
+            f"database is locked: another writer of this process holds {self._address.name}"
+            f" for more than {timeout:g} s (option writer_timeout)"
+        )
+
+    def _leave_gate(self) -> None:
+        self._gate.release()
+
+
+class Cursor:
+    """A result that is read piece by piece."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def fetch(self, size: int) -> Rows:
+        """The next rows, at most `size`."""
+        try:
+            return self._cursor.fetchmany(size)
+        except sqlite3.Error as error:
+            raise converted(error) from error
+
+    def close(self) -> None:
+        """Forget what was not read."""
+        self._cursor.close()
+
+
+def _adapted(value: Any) -> Any:
+    if value is None or type(value) in (int, float, str, bytes):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, bool | int | float | str | bytes | bytearray | memoryview):
+        return value
+    return str(value)

@@ -1,0 +1,202 @@
+"""Driving an operation on the thread of an aiosqlite connection, in one hop.
+
+A hop to the thread and back costs more than most statements, so the thread runs an operation's
+statements and blocks until the operation ends or asks for user code, which runs on the loop.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import Any
+
+from aorm.connections import capture, lazy
+from aorm.connections.bridge import call_from_loop
+from aorm.connections.callbacks import acall_back
+from aorm.connections.current import CURRENT, enter
+from aorm.connections.inside import note_failed_write
+from aorm.connections.sides import AsyncSide, perform, to_the_end
+from aorm.connections.transaction import Block, Transaction, begin_sql, place_of_caller
+from aorm.errors import Error
+from aorm.steps import Call, Enter, Execute, ExecuteMany, Fetch, Leave, Operation, Statement
+
+
+class Finished:
+    """The operation has ended, with this value."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Drive:
+    """One operation on its way; `block` is the innermost one that it is in."""
+
+    __slots__ = ("block", "callbacks", "connection", "database", "ended", "inner", "operation")
+
+    def __init__(
+        self, operation: Operation[Any], connection: Any, database: Any, block: Block | None
+    ) -> None:
+        self.operation = operation
+        self.connection = connection
+        self.database = database
+        self.block = block
+        self.ended = False
+        self.callbacks: list[Any] = []
+        self.inner = connection.inner
+        if capture.watching:
+            self.inner = capture.watched(self.inner, database.alias)
+
+    def go(self, step: Any) -> Any:
+        """Runs on the thread: answers Finished, or the step that the loop must do."""
+        operation, inner = self.operation, self.inner
+        try:
+            while True:
+                try:
+                    kind = type(step)
+                    if kind is Fetch:
+                        self._check()
+                        reply = inner.fetch(step.sql, step.params)
+                    elif kind is Execute:
+                        self._check()
+                        reply = inner.execute(step.sql, step.params)
+                    elif kind is ExecuteMany:
+                        self._check()
+                        reply = inner.execute_many(step.sql, step.params)
+                    elif kind is Enter:
+                        reply = self._enter(step)
+                    elif kind is Leave:
+                        reply = self._leave(step)
+                        if self.callbacks:
+                            return step
+                    else:
+                        return step
+                except BaseException as error:
+                    self._note(step, error)
+                    step = operation.throw(error)
+                else:
+                    step = operation.send(reply)
+        except BaseException as error:
+            return self._end(error)
+
+    def _end(self, error: BaseException) -> Finished:
+        self.ended = True
+        if isinstance(error, StopIteration):
+            return Finished(error.value)
+        raise error
+
+    def throw(self, error: BaseException) -> Any:
+        """Runs on the thread: user code failed."""
+        try:
+            step = self.operation.throw(error)
+        except BaseException as raised:
+            return self._end(raised)
+        return self.go(step)
+
+    def send(self, reply: Any) -> Any:
+        """Runs on the thread: the reply of user code."""
+        try:
+            step = self.operation.send(reply)
+        except BaseException as raised:
+            return self._end(raised)
+        return self.go(step)
+
+    def _check(self) -> None:
+        if self.connection.inner.interrupted:
+            raise lazy.asyncio_module().CancelledError
+        if self.block is not None and not self.block.transaction.usable:
+            self.block.transaction.check()
+
+    def _enter(self, step: Enter) -> Block:
+        place = place_of_caller()
+        if self.block is None:
+            transaction = Transaction(
+                self.database, None, self.connection, self.connection.loop, None, place
+            )
+            transaction.side = AsyncSide(transaction)
+            # the turn is ours while the thread drives
+            transaction.turns.busy = True
+            self.inner.begin(begin_sql("sqlite", None, False, None))
+            self.block = transaction.root
+        else:
+            opening = self.block.transaction.opening(self.block, step.savepoint, None, place)
+            self.block = perform(opening, self.inner)
+        return self.block
+
+    def _leave(self, step: Leave) -> None:
+        block = self.block
+        assert block is not None
+        self.block = block.parent
+        if block.closed:
+            return
+        transaction = block.transaction
+        if block.parent is None:
+            self.callbacks = perform(transaction.ending(step.failed), self.inner)
+        else:
+            perform(transaction.closing(block, step.failed), self.inner)
+
+    def _note(self, step: Any, error: BaseException) -> None:
+        if self.block is None:
+            return
+        self.block.transaction.note(error)
+        if isinstance(step, Statement) and isinstance(error, Error):
+            note_failed_write(self.block, step.sql, error)
+
+
+async def drive(operation: Operation[Any], step: Any, connection: Any, database: Any) -> Any:
+    """Drive an operation on a borrowed connection."""
+    return await _driven(Drive(operation, connection, database, None), step)
+
+
+async def drive_inside(operation: Operation[Any], step: Any, block: Block) -> Any:
+    """Drive an operation inside an open transaction, in one turn up to each call of user code."""
+    transaction = block.transaction
+    driving = Drive(operation, transaction.connection, transaction.database, block)
+    return await _driven(driving, step)
+
+
+async def _driven(driving: Drive, step: Any) -> Any:
+    outcome = await _hop(driving, driving.go, step)
+    while type(outcome) is not Finished:
+        try:
+            reply = await _beside(driving, outcome)
+        except BaseException as error:
+            outcome = await _hop(driving, driving.throw, error)
+        else:
+            outcome = await _hop(driving, driving.send, reply)
+    return outcome.value
+
+
+async def _hop(driving: Drive, function: Any, argument: Any) -> Any:
+    side = None
+    if driving.block is not None:
+        side = driving.block.transaction.side
+        await side.take(driving.block)
+    try:
+        return await driving.connection.hop(copy_context().run, function, argument)
+    except lazy.asyncio_module().CancelledError as error:
+        if driving.ended:
+            raise
+        # it had not begun, or has stopped at user code: it is told, and cleans up
+        return await to_the_end(driving.connection.hop(copy_context().run, driving.throw, error))
+    finally:
+        if side is None and driving.block is not None:
+            side = driving.block.transaction.side
+        if side is not None:
+            side.free()
+
+
+async def _beside(driving: Drive, step: Any) -> Any:
+    """What the loop does between two hops: user code, in the block that the operation is in."""
+    before = CURRENT.get()
+    if driving.block is not None:
+        enter(driving.database, driving.block)
+    try:
+        if type(step) is Leave:
+            callbacks, driving.callbacks = driving.callbacks, []
+            return await acall_back(callbacks)
+        if type(step) is Call:
+            return await call_from_loop(step.function, *step.arguments)
+        raise TypeError(f"not a step: {step!r}")
+    finally:
+        CURRENT.set(before)

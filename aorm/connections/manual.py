@@ -1,0 +1,277 @@
+"""Transactions by hand: Django's functions, each with an asynchronous twin where it does I/O.
+
+1. Savepoints by hand live inside of `atomic()` or of `set_autocommit(False)`.
+2. `commit` and `rollback` belong to `set_autocommit(False)`; inside of `atomic()` they are errors.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from aorm.connections import lazy
+from aorm.connections.atomic import database_of
+from aorm.connections.bridge import async_side, refusal, sync_side
+from aorm.connections.callbacks import acall_back, call_back
+from aorm.connections.current import enter, leave
+from aorm.connections.databases import Database
+from aorm.connections.sides import begin
+from aorm.connections.transaction import Block, Callback, begin_sql, place_of_caller
+from aorm.connections.turns import open_block
+from aorm.errors import TransactionManagementError
+
+FORBIDDEN = "This is forbidden when an 'atomic' block is active."
+
+Using = str | Database | None
+
+
+def get_connection(using: Using = None) -> Database:
+    """The database of an alias."""
+    return database_of(using)
+
+
+def _inside(using: Using, what: str) -> Block:
+    inherited = database_of(using).block()
+    block = open_block(inherited)
+    if block is None:
+        if inherited is not None:
+            inherited.transaction.check()
+        raise TransactionManagementError(what)
+    return block
+
+
+# --- on_commit -----------------------------------------------------------------------
+
+
+def on_commit(callback: Callable[[], Any], using: Using = None, robust: bool = False) -> None:
+    """Call a function, synchronous or not, after the current transaction has committed.
+
+    Outside of a transaction it is called at once.  What is registered in a block that is rolled
+    back is dropped.  The failure of a `robust` one is logged.
+    """
+    if _registered(callback, using, robust):
+        return
+    on_loop = lazy.running_loop() is not None
+    entry = Callback(callback, robust, None, on_loop)
+    if on_loop and inspect.iscoroutinefunction(callback):
+        raise refusal()
+    call_back([entry])
+
+
+async def aon_commit(
+    callback: Callable[[], Any], using: Using = None, robust: bool = False
+) -> None:
+    """Call a function, synchronous or not, after the current transaction has committed."""
+    if not _registered(callback, using, robust):
+        entry = Callback(callback, robust, None, True)
+        await acall_back([entry])
+
+
+def _registered(callback: Callable[[], Any], using: Using, robust: bool) -> bool:
+    if not callable(callback):
+        raise TypeError("on_commit()'s callback must be a callable.")
+    inherited = database_of(using).block()
+    block = open_block(inherited)
+    if block is None:
+        if inherited is not None:
+            inherited.transaction.check()
+        return False
+    if block.transaction.manual and block.parent is None:
+        raise TransactionManagementError(
+            "on_commit() cannot be used in manual transaction management"
+        )
+    on_loop = lazy.running_loop() is not None
+    block.transaction.callbacks.append(Callback(callback, robust, block, on_loop))
+    return True
+
+
+# --- the mark for rollback --------------------------------------------------------------
+
+
+def get_rollback(using: Using = None) -> bool:
+    """Whether the innermost block will be rolled back."""
+    return _in_atomic(using).transaction.needs_rollback
+
+
+def set_rollback(rollback: bool, using: Using = None) -> None:
+    """Let the innermost block be rolled back on leaving it, or (False) undo such a mark."""
+    transaction = _in_atomic(using).transaction
+    if rollback:
+        transaction.mark(None)
+    else:
+        transaction.unmark()
+
+
+async def aget_rollback(using: Using = None) -> bool:
+    """Whether the innermost block will be rolled back."""
+    return get_rollback(using)
+
+
+async def aset_rollback(rollback: bool, using: Using = None) -> None:
+    """Let the innermost block be rolled back on leaving it, or (False) undo such a mark."""
+    set_rollback(rollback, using)
+
+
+def _in_atomic(using: Using) -> Block:
+    return _inside(using, "The rollback flag doesn't work outside of an 'atomic' block.")
+
+
+class mark_for_rollback_on_error:
+    """A block, `with` or `async with`, whose failure leaves the transaction to be rolled back.
+
+    For what consists of one statement: it needs no savepoint, and outside of a transaction nothing.
+    """
+
+    __slots__ = ("_using",)
+
+    def __init__(self, using: Using = None) -> None:
+        self._using = using
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        block = open_block(database_of(self._using).block())
+        if error is not None and block is not None and block.transaction.usable:
+            block.transaction.mark(error)
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+# --- savepoints --------------------------------------------------------------------------
+
+NO_SAVEPOINTS = "Savepoints need a transaction: use them inside of atomic()."
+
+
+def savepoint(using: Using = None) -> str:
+    """Make a savepoint; the answer is its name, for the other two."""
+    block, side = _sync(using)
+    name: str = side.perform(block, block.transaction.saving())
+    return name
+
+
+def savepoint_commit(sid: str, using: Using = None) -> None:
+    """Keep what happened since a savepoint."""
+    block, side = _sync(using)
+    side.perform(block, block.transaction.releasing(sid))
+
+
+def savepoint_rollback(sid: str, using: Using = None) -> None:
+    """Undo what happened since a savepoint, with what went wrong in it."""
+    block, side = _sync(using)
+    side.perform(block, block.transaction.returning(sid))
+
+
+async def asavepoint(using: Using = None) -> str:
+    """Make a savepoint; the answer is its name, for the other two."""
+    block, side = _async(using)
+    name: str = await side.perform(block, block.transaction.saving())
+    return name
+
+
+async def asavepoint_commit(sid: str, using: Using = None) -> None:
+    """Keep what happened since a savepoint."""
+    block, side = _async(using)
+    await side.perform(block, block.transaction.releasing(sid))
+
+
+async def asavepoint_rollback(sid: str, using: Using = None) -> None:
+    """Undo what happened since a savepoint, with what went wrong in it."""
+    block, side = _async(using)
+    await side.perform(block, block.transaction.returning(sid))
+
+
+def clean_savepoints(using: Using = None) -> None:
+    """Let the names of savepoints begin anew."""
+    block = open_block(database_of(using).block())
+    if block is not None:
+        block.transaction.forget_savepoints()
+
+
+def _sync(using: Using) -> tuple[Block, Any]:
+    if lazy.running_loop() is not None:
+        raise refusal()
+    block = _inside(using, NO_SAVEPOINTS)
+    return block, sync_side(block.transaction)
+
+
+def _async(using: Using) -> tuple[Block, Any]:
+    block = _inside(using, NO_SAVEPOINTS)
+    return block, async_side(block.transaction)
+
+
+# --- without autocommit ---------------------------------------------------------------------
+
+
+def get_autocommit(using: Using = None) -> bool:
+    """Whether each statement commits on its own."""
+    return open_block(database_of(using).block()) is None
+
+
+def set_autocommit(autocommit: bool, using: Using = None) -> None:
+    """With False, what follows in this context is one transaction up to `commit` or `rollback`."""
+    database = database_of(using)
+    if database.in_atomic_block:
+        raise TransactionManagementError(FORBIDDEN)
+    block = open_block(database.block())
+    if autocommit and block is not None:
+        _end_manual(block, failed=False)
+    elif not autocommit and block is None:
+        _begin_manual(database)
+
+
+def commit(using: Using = None) -> None:
+    """Commit, and begin the next transaction; needs `set_autocommit(False)`."""
+    _next_manual(using, failed=False)
+
+
+def rollback(using: Using = None) -> None:
+    """Roll back, and begin the next transaction; needs `set_autocommit(False)`."""
+    _next_manual(using, failed=True)
+
+
+def _next_manual(using: Using, failed: bool) -> None:
+    database = database_of(using)
+    if database.in_atomic_block:
+        raise TransactionManagementError(FORBIDDEN)
+    block = open_block(database.block())
+    if block is None:
+        return  # in autocommit everything is committed already
+    _end_manual(block, failed)
+    _begin_manual(database)
+
+
+def _begin_manual(database: Database) -> None:
+    if lazy.running_loop() is not None:
+        raise refusal()
+    pool = database.sync_pool or database.make_sync_pool()
+    connection = pool.take()
+    try:
+        sql = begin_sql(database.vendor, None, False, None)
+        transaction = begin(database, pool, connection, sql, None, place_of_caller())
+    except BaseException:
+        pool.give(connection)
+        raise
+    transaction.manual = True
+    enter(database, transaction.root)
+
+
+def _end_manual(block: Block, failed: bool) -> None:
+    leave(block.transaction.database, block)
+    call_back(sync_side(block.transaction).close(block, failed))

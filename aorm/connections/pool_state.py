@@ -1,0 +1,89 @@
+"""What a pool decides, apart from how it waits and connects.
+
+1. `size = idle + used + connecting`, and never more than the limit.
+2. Who waits is served in order; a newcomer does not overtake, since nothing is idle while somebody
+   waits.
+3. What is handed to a waiter is a connection, or None: the right to make one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+C = TypeVar("C")
+W = TypeVar("W")
+
+
+class PoolState(Generic[C, W]):
+    """The connections of one pool and those who wait for one."""
+
+    __slots__ = ("connecting", "idle", "limit", "used", "waiting")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.idle: list[C] = []
+        self.used: set[C] = set()
+        self.connecting = 0
+        self.waiting: deque[W] = deque()
+
+    @property
+    def size(self) -> int:
+        """Connections that are there or on their way."""
+        return len(self.idle) + len(self.used) + self.connecting
+
+    def take(self) -> C | None:
+        """The connection that was used last, now in use; None when none is idle."""
+        if not self.idle:
+            return None
+        connection = self.idle.pop()
+        self.used.add(connection)
+        return connection
+
+    def reserve(self) -> bool:
+        """Whether one more connection may be made; it then counts as connecting."""
+        if self.size >= self.limit:
+            return False
+        self.connecting += 1
+        return True
+
+    def connected(self, connection: C) -> None:
+        """A reserved connection is there, in use."""
+        self.connecting -= 1
+        self.used.add(connection)
+
+    def failed(self) -> W | None:
+        """A reserved connection could not be made; the answer is who may try instead."""
+        self.connecting -= 1
+        return self._next_to_connect()
+
+    def give(self, connection: C) -> W | None:
+        """A sound connection comes back; the answer is who has it now, if anybody waits."""
+        if self.waiting:
+            return self.waiting.popleft()
+        self.used.discard(connection)
+        self.idle.append(connection)
+        return None
+
+    def drop(self, connection: C) -> W | None:
+        """A connection in use is gone; the answer is who may make another."""
+        self.used.discard(connection)
+        return self._next_to_connect()
+
+    def expire(self) -> list[C]:
+        """Forget all idle connections; the answer is what to close."""
+        expired, self.idle = self.idle, []
+        return expired
+
+    def leave(self, waiter: W) -> bool:
+        """A waiter gives up; False when it was served already."""
+        try:
+            self.waiting.remove(waiter)
+        except ValueError:
+            return False
+        return True
+
+    def _next_to_connect(self) -> W | None:
+        if not self.waiting or not self.reserve():
+            return None
+        return self.waiting.popleft()

@@ -1,0 +1,277 @@
+"""Where operations meet a database: `run` for threads, `arun` for coroutines.
+
+1. An operation is started before a connection is borrowed, and always driven to its end: replies
+   are sent into it, failures are thrown into it.
+2. Inside of an open transaction of the database its statements go to that connection, in turns.
+3. A block inside an operation (`Enter`) is in the context while user code (`Call`) runs, so what
+   that code does is part of it.
+4. On aiosqlite everything between two calls of user code is one hop: see `hops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeVar
+
+from aorm.connections import capture, hops, lazy
+from aorm.connections.bridge import (
+    async_side,
+    call_from_loop,
+    call_from_thread,
+    refusal,
+    sync_side,
+)
+from aorm.connections.callbacks import acall_back, call_back
+from aorm.connections.current import CURRENT, enter, leave
+from aorm.connections.inside import Inside
+from aorm.connections.sides import abegin, begin
+from aorm.connections.transaction import begin_sql, place_of_caller
+from aorm.steps import Call, Enter, Execute, ExecuteMany, Fetch, Leave, Operation, Statement
+
+R = TypeVar("R")
+
+
+def run(operation: Operation[R], database: Any) -> R:
+    """Drive an operation from synchronous code; the answer is its value.
+
+    Raises SynchronousOnlyOperation on the thread of a running event loop, and what the operation
+    raises.
+    """
+    try:
+        step = operation.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    if lazy.running_loop() is not None:
+        operation.close()
+        raise refusal()
+    blocks = CURRENT.get()
+    if blocks is not None and (block := blocks.get(database)) is not None:
+        inside = Inside(sync_side(block.transaction), block)
+        return _drive(operation, step, inside, database)  # type: ignore[no-any-return]
+    pool = database.sync_pool or database.make_sync_pool()
+    try:
+        connection = pool.take()
+    except BaseException:
+        operation.close()
+        raise
+    try:
+        target = capture.watched(connection, database.alias) if capture.watching else connection
+        return _drive(operation, step, target, database)  # type: ignore[no-any-return]
+    finally:
+        pool.give(connection)
+
+
+def _drive(operation: Operation[Any], step: Any, target: Any, database: Any) -> Any:
+    send = operation.send
+    try:
+        while True:
+            try:
+                kind = type(step)
+                if kind is Fetch:
+                    reply = target.fetch(step.sql, step.params)
+                elif kind is Execute:
+                    reply = target.execute(step.sql, step.params)
+                elif kind is ExecuteMany:
+                    reply = target.execute_many(step.sql, step.params)
+                elif kind is Call:
+                    reply = call_from_thread(step.function, *step.arguments)
+                elif kind is Enter:
+                    target = _entered(target, step.savepoint, database)
+                    reply = target.block
+                elif kind is Leave:
+                    inside, target, reply = target, target.outer, None
+                    _left(inside, step, database)
+                else:
+                    raise TypeError(f"not a step: {step!r}")
+            except BaseException as error:
+                if type(target) is Inside:
+                    target.note(step, error)
+                step = operation.throw(error)
+            else:
+                step = send(reply)
+    except StopIteration as done:
+        return done.value
+
+
+def _entered(target: Any, savepoint: bool, database: Any) -> Inside:
+    place = place_of_caller()
+    if type(target) is Inside:
+        block = target.side.open(target.block, savepoint, None, place)
+        inside = Inside(target.side, block, target)
+    else:
+        connection = getattr(target, "connection", target)  # not what captures it
+        sql = begin_sql(database.vendor, None, False, None)
+        transaction = begin(database, None, connection, sql, None, place)
+        inside = Inside(transaction.side, transaction.root, target)
+    enter(database, inside.block)
+    return inside
+
+
+def _left(inside: Inside, step: Leave, database: Any) -> None:
+    leave(database, inside.block)
+    callbacks = inside.side.close(inside.block, step.failed)
+    if callbacks:
+        call_back(callbacks)
+
+
+async def arun(operation: Operation[R], database: Any) -> R:
+    """Drive an operation from a coroutine; the answer is its value."""
+    try:
+        step = operation.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    blocks = CURRENT.get()
+    if blocks is not None and (block := blocks.get(database)) is not None:
+        side = async_side(block.transaction)
+        if side is block.transaction.side and hasattr(side.connection, "inner"):
+            return await hops.drive_inside(operation, step, block)  # type: ignore[no-any-return]
+        return await _adrive(operation, step, Inside(side, block), database)  # type: ignore[no-any-return]
+    pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
+    connection = pool.take()
+    if connection is None:
+        try:
+            connection = await pool.acquire()
+        except BaseException:
+            operation.close()
+            raise
+    try:
+        if database.hops:
+            return await hops.drive(operation, step, connection, database)  # type: ignore[no-any-return]
+        target = capture.watched(connection, database.alias) if capture.watching else connection
+        return await _adrive(operation, step, target, database)  # type: ignore[no-any-return]
+    finally:
+        pool.give(connection)
+
+
+async def _adrive(operation: Operation[Any], step: Any, target: Any, database: Any) -> Any:
+    send = operation.send
+    try:
+        while True:
+            try:
+                kind = type(step)
+                if kind is Fetch:
+                    reply = await target.fetch(step.sql, step.params)
+                elif kind is Execute:
+                    reply = await target.execute(step.sql, step.params)
+                elif kind is ExecuteMany:
+                    reply = await target.execute_many(step.sql, step.params)
+                elif kind is Call:
+                    reply = await call_from_loop(step.function, *step.arguments)
+                elif kind is Enter:
+                    target = await _aentered(target, step.savepoint, database)
+                    reply = target.block
+                elif kind is Leave:
+                    inside, target, reply = target, target.outer, None
+                    await _aleft(inside, step, database)
+                else:
+                    raise TypeError(f"not a step: {step!r}")
+            except BaseException as error:
+                if type(target) is Inside:
+                    target.note(step, error)
+                step = operation.throw(error)
+            else:
+                step = send(reply)
+    except StopIteration as done:
+        return done.value
+
+
+async def _aentered(target: Any, savepoint: bool, database: Any) -> Inside:
+    place = place_of_caller()
+    if type(target) is Inside:
+        block = await target.side.open(target.block, savepoint, None, place)
+        inside = Inside(target.side, block, target)
+    else:
+        connection = getattr(target, "connection", target)  # not what captures it
+        sql = begin_sql(database.vendor, None, False, None)
+        transaction = await abegin(database, None, connection, sql, None, place)
+        inside = Inside(transaction.side, transaction.root, target)
+    enter(database, inside.block)
+    return inside
+
+
+async def _aleft(inside: Inside, step: Leave, database: Any) -> None:
+    leave(database, inside.block)
+    callbacks = await inside.side.close(inside.block, step.failed)
+    if callbacks:
+        await acall_back(callbacks)
+
+
+# --- streams -----------------------------------------------------------------------
+
+
+def stream(statement: Statement, database: Any, size: int) -> Iterator[list[Any]]:
+    """The rows of a statement in lists of at most `size`, by a cursor of the server.
+
+    Outside of a transaction the connection is kept until the end, or until the iterator is closed.
+    """
+    if lazy.running_loop() is not None:
+        raise refusal()
+    blocks = CURRENT.get()
+    block = None if blocks is None else blocks.get(database)
+    if block is not None:
+        yield from _pieces(Inside(sync_side(block.transaction), block), statement, size)
+        return
+    pool = database.sync_pool or database.make_sync_pool()
+    connection = pool.take()
+    try:
+        target = capture.watched(connection, database.alias) if capture.watching else connection
+        yield from _pieces(target, statement, size)
+    finally:
+        pool.give(connection)
+
+
+def _pieces(target: Any, statement: Statement, size: int) -> Iterator[list[Any]]:
+    inside = type(target) is Inside
+    cursor = target.cursor(statement.sql, statement.params)
+    try:
+        while True:
+            rows = (
+                target.side.call(target.block, cursor.fetch, size) if inside else cursor.fetch(size)
+            )
+            if rows:
+                yield rows
+            if len(rows) < size:
+                return
+    finally:
+        if not inside:
+            cursor.close()
+        elif target.block.transaction.usable:
+            target.side.call(target.block, cursor.close)
+
+
+async def astream(statement: Statement, database: Any, size: int) -> AsyncIterator[list[Any]]:
+    """The same for `async for`; who breaks out early should `aclose()` the iterator."""
+    blocks = CURRENT.get()
+    block = None if blocks is None else blocks.get(database)
+    if block is not None:
+        inside = Inside(async_side(block.transaction), block)
+        async for rows in _apieces(inside, statement, size):
+            yield rows
+        return
+    pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
+    connection = pool.take() or await pool.acquire()
+    try:
+        target = capture.watched(connection, database.alias) if capture.watching else connection
+        async for rows in _apieces(target, statement, size):
+            yield rows
+    finally:
+        pool.give(connection)
+
+
+async def _apieces(target: Any, statement: Statement, size: int) -> AsyncIterator[list[Any]]:
+    inside = type(target) is Inside
+    cursor = await target.cursor(statement.sql, statement.params)
+    try:
+        while True:
+            rows = await (
+                target.side.call(target.block, cursor.fetch, size) if inside else cursor.fetch(size)
+            )
+            if rows:
+                yield rows
+            if len(rows) < size:
+                return
+    finally:
+        if not inside:
+            await cursor.close()
+        elif target.block.transaction.usable:
+            await target.side.call(target.block, cursor.close)
