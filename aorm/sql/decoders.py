@@ -126,7 +126,7 @@ def _renamed(template: str, name: str, own: str) -> str:
 
 
 def _handles_none(conversion: Conversion) -> bool:
-    return bool(getattr(conversion, "handles_none", False))
+    return bool(getattr(conversion, "takes_none", False))
 
 
 def is_nullable(expression: Any) -> bool:
