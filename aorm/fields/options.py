@@ -121,7 +121,7 @@ class Options:
         "_reverse_one_to_one_field_names",
         "_forward_fields_map",
         "field_names",
-        "attnames",
+        "_columns_by_attname",
         "managers",
         "managers_map",
         "base_manager",
@@ -482,9 +482,9 @@ class Options:
         return frozenset(self._forward_fields_map)
 
     @cached_property
-    def attnames(self) -> frozenset[str]:
-        """The names under which instances hold the values of columns."""
-        return frozenset(field.attname for field in self.concrete_fields)
+    def _columns_by_attname(self) -> dict[str, Any]:
+        """The fields with a column, by the name under which instances hold their values."""
+        return {field.attname: field for field in self.concrete_fields}
 
     @cached_property
     def _non_pk_concrete_field_names(self) -> frozenset[str]:

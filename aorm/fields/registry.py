@@ -313,14 +313,15 @@ def lazy_related_operation(
         related_models: classes, `"self"`, `"Model"` of the same app or `"app.Model"`.
     """
     related = [related_label(model, each) for each in related_models]
-    # A class that is given stands for itself, whichever registry it lives in.
-    awaited = [model, *(each for each in related if isinstance(each, str))]
+    # A finished class stands for itself, whichever registry it lives in.
+    late = [isinstance(each, str) or not each._meta.prepared for each in related]
+    awaited = [model, *(each for each, waits in zip(related, late, strict=True) if waits)]
 
     def when_there(*found: Any) -> None:
         named = iter(found[1:])
         function(
             found[0],
-            *(next(named) if isinstance(each, str) else each for each in related),
+            *(next(named) if waits else each for each, waits in zip(related, late, strict=True)),
             **kwargs,
         )
 

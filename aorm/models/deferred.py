@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+from aorm.connections.lazy import running_loop
+from aorm.errors import SynchronousOnlyOperation
 from aorm.models.fetch_modes import fetch_mode_of
 
 
@@ -60,6 +62,13 @@ def load(instance: Any, field: Any) -> None:
         return
     if field.generated and not instance._is_pk_set():
         raise AttributeError("Cannot read a generated field from an unsaved model.")
+    if running_loop():
+        kind = type(instance).__name__
+        raise SynchronousOnlyOperation(
+            f"{kind}.{attname} was not loaded, and asynchronous code cannot load it by touching "
+            f"it: leave it out of defer() or into only(), or "
+            f"`await instance.arefresh_from_db(fields=[{attname!r}])`"
+        )
     fetch_mode_of(instance).fetch(DeferredAttribute(field), instance)
     if attname not in held:
         raise AttributeError(
@@ -71,10 +80,12 @@ def load(instance: Any, field: Any) -> None:
 def _from_parent_chain(instance: Any, field: Any) -> Any:
     """The value that the link of a child to its parent knows as well, or None."""
     options = instance._meta
-    link = options.get_ancestor_link(field.model) if options.parents else None
-    if field.primary_key and link is not None and link is not field:
-        return instance.__dict__.get(link.attname)
-    return None
+    if not field.primary_key or not options.parents:
+        return None
+    link = options.get_ancestor_link(field.model)
+    if link is None or link is field:
+        return None
+    return getattr(instance, link.attname)
 
 
 def missing_attribute(instance: Any, name: str) -> Any:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 from aorm.conf import settings
 from aorm.errors import (
+    DatabaseError,
     FieldError,
     ImproperlyConfigured,
     MultipleObjectsReturned,
@@ -31,14 +31,14 @@ from aorm.fields.options import Options
 from aorm.fields.registry import current_apps, hooks, model_key, related_label
 from aorm.fields.relations import OneToOneField
 from aorm.models.deferred import DeferredAttribute
+from aorm.models.overrides import bridge_faces
 from aorm.operations.signals import class_prepared
 
-EXCEPTIONS = {
-    "DoesNotExist": ObjectDoesNotExist,
-    "MultipleObjectsReturned": MultipleObjectsReturned,
-    "NotUpdated": ObjectNotUpdated,
+EXCEPTIONS: dict[str, tuple[type[Exception], ...]] = {
+    "DoesNotExist": (ObjectDoesNotExist,),
+    "MultipleObjectsReturned": (MultipleObjectsReturned,),
+    "NotUpdated": (ObjectNotUpdated, DatabaseError),
 }
-NO_META = object()
 
 
 def contributes(value: Any) -> bool:
@@ -60,6 +60,7 @@ class ModelBase(type):
         contributing = {key: value for key, value in attrs.items() if contributes(value)}
         plain = {key: value for key, value in attrs.items() if key not in contributing}
         cls = super().__new__(mcs, name, bases, plain, **kwargs)
+        bridge_faces(cls)
         _Making(cls, bases, meta, contributing).run()
         return cls
 
@@ -110,6 +111,7 @@ class _Making:
         self.contributing = contributing
         self.model_bases = [base for base in bases if isinstance(base, ModelBase)]
         self.abstract = bool(getattr(meta, "abstract", False))
+        self.inherited: set[str] = set()
         #: The Options that ordinary inheritance finds: those of the first base.
         self.base_options: Options | None = getattr(cls, "_meta", None)
 
@@ -169,7 +171,7 @@ class _Making:
             )
 
     def make_exceptions(self) -> None:
-        for name, root in EXCEPTIONS.items():
+        for name, roots in EXCEPTIONS.items():
             inherited = tuple(
                 getattr(base, name)
                 for base in self.model_bases
@@ -180,7 +182,7 @@ class _Making:
                 # By this path it is found again when it is unpickled.
                 "__qualname__": f"{self.cls.__qualname__}.{name}",
             }
-            setattr(self.cls, name, type(name, inherited or (root,), body))
+            setattr(self.cls, name, type(name, inherited or roots, body))
 
     # --- inheritance ------------------------------------------------------------------
 
@@ -217,11 +219,13 @@ class _Making:
 
     def inherit_fields(self) -> None:
         links = self.declared_links()
-        #: Names that a class nearer to this one uses for something that is no field.
+        #: Names that a class nearer to this one has, which hide inherited fields.
         taken: set[str] = set()
         for base in self.cls.mro():
             if base not in self.model_bases or not hasattr(base, "_meta"):
                 taken.update(vars(base))
+                if base is not self.cls and "_meta" in vars(base):
+                    taken.update(field.name for field in base._meta.local_fields)
                 continue
             if base._meta.abstract:
                 self.inherit_abstract(base, taken)
@@ -255,9 +259,7 @@ class _Making:
         link = links.get(model_key(parent))
         if link is None and not self.options.proxy:
             link = self.make_link(parent)
-        self.options.parents[base if self.options.proxy else parent] = (
-            None if self.options.proxy else link
-        )
+        self.options.parents[parent] = link
 
     def make_link(self, parent: Any) -> Any:
         name = f"{parent._meta.model_name}_ptr"
@@ -277,11 +279,9 @@ class _Making:
     def inherit_abstract(self, base: Any, taken: set[str]) -> None:
         parents = dict(base._meta.parents)
         for field in (*base._meta.local_fields, *base._meta.local_many_to_many):
-            if field.name in self.declared or self.overridden(field, taken):
+            if self.hidden(field, taken):
                 continue
-            copied = copy.deepcopy(field)
-            self.cls.add_to_class(field.name, copied)
-            self.declared_later(copied)
+            copied = self.inherit(field)
             for parent, link in parents.items():
                 if link is field:
                     parents[parent] = copied
@@ -289,30 +289,31 @@ class _Making:
 
     def inherit_private(self, base: Any, taken: set[str]) -> None:
         for field in base._meta.private_fields:
-            if field.name in self.declared:
-                if not base._meta.abstract:
-                    raise FieldError(
-                        f"Local field {field.name!r} in class {self.cls.__name__!r} clashes "
-                        f"with field of the same name from base class {base.__name__!r}."
-                    )
-            elif not self.overridden(field, taken):
-                copied = copy.deepcopy(field)
+            if field.name in self.declared and not base._meta.abstract:
+                raise FieldError(
+                    f"Local field {field.name!r} in class {self.cls.__name__!r} clashes with "
+                    f"field of the same name from base class {base.__name__!r}."
+                )
+            if not self.hidden(field, taken):
+                copied = self.inherit(field)
                 if not base._meta.abstract:
                     copied.mti_inherited = True
-                self.cls.add_to_class(field.name, copied)
 
-    def overridden(self, field: Any, taken: set[str]) -> bool:
+    def hidden(self, field: Any, taken: set[str]) -> bool:
         """Whether something nearer has the name of an inherited field."""
-        if field.name in taken:
-            return True
-        return field.name in vars(self.cls) and field.name not in self.inherited_names()
+        name = field.name
+        return (
+            name in self.declared
+            or name in taken
+            or name in self.inherited
+            or name in vars(self.cls)
+        )
 
-    def inherited_names(self) -> set[str]:
-        return set()
-
-    def declared_later(self, field: Any) -> None:
-        # Two abstract bases may bring the same name: that of the first one counts.
-        self.declared[field.name] = field
+    def inherit(self, field: Any) -> Any:
+        copied = copy.deepcopy(field)
+        self.inherited.add(field.name)
+        self.cls.add_to_class(field.name, copied)
+        return copied
 
     # --- the end ----------------------------------------------------------------------
 
@@ -367,10 +368,3 @@ def default_primary_key() -> Any:
             f"Primary key '{path}' referred by DEFAULT_AUTO_FIELD must subclass AutoField."
         )
     return found(verbose_name="ID", primary_key=True, auto_created=True)
-
-
-def subclasses(cls: type) -> Iterator[type]:
-    """All classes below this one."""
-    for child in cls.__subclasses__():
-        yield child
-        yield from subclasses(child)

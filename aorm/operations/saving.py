@@ -1,0 +1,446 @@
+"""Saving an instance: Django's algorithm, as an operation.
+
+1. What is the same for all instances of a model is in its `Plan`, made once.
+2. Without parents and without listeners, saving is one statement and no transaction of its own.
+3. With parents their rows come first, all in one block; links and keys follow from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Any
+
+from aorm.conf import settings
+from aorm.connections import connections
+from aorm.errors import DatabaseError
+from aorm.fields.base import DatabaseDefault, is_expression
+from aorm.fields.registry import hooks
+from aorm.operations.routing import DEFAULT_DB_ALIAS, router
+from aorm.operations.signals import post_save, pre_save, send_steps
+from aorm.operations.writes import insert, update
+from aorm.sql.dialect import Dialect
+from aorm.sql.writes import key_sql, saving_inserter, saving_updater, updater
+from aorm.steps import Operation, call, fetch, in_block
+
+PLAN = "saving_plan"
+
+
+class Plan:
+    """What saving has to know about a model.
+
+    Attributes:
+        options: those of the table, which a proxy shares.
+        relations: attribute of the kept object, and the field, of each foreign key.
+        stored: the attnames that an instance which was loaded completely holds.
+        pk: the attname of a primary key of one column, else None.
+        pk_by_default: each column of the primary key has a default, so that a new instance is
+            inserted without trying an update.
+    """
+
+    __slots__ = (
+        "auto",
+        "options",
+        "parents",
+        "pk",
+        "pk_by_default",
+        "relations",
+        "signals",
+        "stored",
+    )
+
+    def __init__(self, model: Any) -> None:
+        options = model._meta
+        self.options = options.concrete_model._meta
+        self.relations = [
+            (field.cache_attname, field)
+            for field in (*options.concrete_fields, *options.private_fields)
+            if field.is_relation and hasattr(field, "cache_attname")
+        ]
+        self.stored = frozenset(
+            field.attname for field in options.concrete_fields if not field.generated
+        )
+        self.parents = bool(self.options.parents)
+        self.pk = None if options.is_composite_pk else self.options.pk.attname
+        self.pk_by_default = all(
+            field.has_default() or field.has_db_default() for field in self.options.pk_fields
+        )
+        auto = self.options.auto_field
+        self.auto = auto if auto is not None and auto in self.options.pk_fields else None
+        self.signals = not options.auto_created
+
+
+def plan_of(model: Any) -> Plan:
+    """The model's plan, made once."""
+    derived = model._meta.derived
+    found: Plan | None = derived.get(PLAN)
+    if found is None:
+        found = derived[PLAN] = Plan(model)
+    return found
+
+
+class TwoFaces:
+    """A method of a model that users may override on either face, with its arguments.
+
+    Called it is the synchronous one; `asynchronous` is what a runner on a loop calls instead.
+    """
+
+    __slots__ = ("asynchronous", "synchronous")
+
+    def __init__(
+        self, synchronous: Callable[..., Any], asynchronous: Callable[..., Any], **options: Any
+    ) -> None:
+        self.synchronous = partial(synchronous, **options)
+        self.asynchronous = partial(asynchronous, **options)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.synchronous(*args)
+
+
+def save_step(instance: Any, using: str | None = None, **options: Any) -> Operation[None]:
+    """Save an instance from inside another operation, by the user's own `save` where there is one.
+
+    Args:
+        using, options: as of `Model.save`.
+    """
+    if type(instance).save is hooks.model.save:
+        yield from save(instance, using or write_alias(instance), **options)
+    else:
+        yield from call(TwoFaces(instance.save, instance.asave, using=using, **options))
+
+
+def write_alias(instance: Any) -> str:
+    """The alias of the database to write an instance to, where none was named."""
+    if router._given is None and not settings.DATABASE_ROUTERS:
+        return _database(instance.__dict__) or DEFAULT_DB_ALIAS
+    return router.db_for_write(type(instance), instance=instance)
+
+
+# --- before the first statement ------------------------------------------------------
+
+
+def check_related(instance: Any, operation: str, fields: Collection[Any] | None = None) -> None:
+    """Take over the keys of related objects that were assigned before they were saved.
+
+    Raises:
+        ValueError: one of them has not been saved.
+    """
+    held = instance.__dict__
+    for attribute, field in plan_of(type(instance)).relations:
+        related = held.get(attribute)
+        if related is None or (fields is not None and field not in fields):
+            continue
+        if not related._is_pk_set():
+            rel = field.remote_field
+            if rel is not None and not rel.multiple:
+                related.__dict__.pop(rel.cache_attname, None)
+            raise ValueError(
+                f"{operation}() prohibited to prevent data loss due to unsaved related object "
+                f"'{field.name}'."
+            )
+        if not field.concrete:
+            continue
+        if held.get(field.attname) in field.empty_values:
+            # It was saved after it was assigned.
+            setattr(instance, field.name, related)
+        if getattr(related, field.target_field.attname) != held.get(field.attname):
+            held.pop(attribute, None)
+
+
+def fields_to_update(instance: Any, names: Iterable[str] | None, db: str) -> Any:
+    """The names that `save` restricts itself to: those given, or those that are loaded.
+
+    Returns:
+        None where everything is saved.
+
+    Raises:
+        ValueError: a name is no column that can be updated.
+    """
+    options = instance._meta
+    if names is not None:
+        chosen = frozenset(names)
+        unknown = chosen - options._non_pk_concrete_field_names
+        if unknown:
+            raise ValueError(
+                "The following fields do not exist in this model, are m2m fields, primary keys, "
+                f"or are non-concrete fields: {', '.join(sorted(unknown))}; "
+                f"{options.object_name} has "
+                f"{', '.join(sorted(options._non_pk_concrete_field_names))}"
+            )
+        return chosen
+    stored = plan_of(type(instance)).stored
+    held = instance.__dict__
+    if stored <= held.keys() or _database(held) != db:
+        return None
+    loaded = {f.attname for f in options.concrete_fields if not f.primary_key} & held.keys()
+    return frozenset(loaded) or None
+
+
+def _database(held: dict[str, Any]) -> str | None:
+    state = held.get("_own_state") or held.get("_loaded")
+    db: str | None = None if state is None else state.db
+    return db
+
+
+def _adding(held: dict[str, Any]) -> bool:
+    state = held.get("_own_state")
+    return held.get("_loaded") is None if state is None else state.adding
+
+
+def forced_models(model: Any, force_insert: Any) -> tuple[Any, ...]:
+    """The models whose rows must be inserted.
+
+    Args:
+        force_insert: a bool, or a tuple of the model and its parents.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if force_insert is False:
+        return ()
+    if force_insert is True:
+        return (model,)
+    if not isinstance(force_insert, tuple):
+        raise TypeError("force_insert must be a bool or tuple.")
+    for member in force_insert:
+        if not (isinstance(member, type) and hasattr(member, "_meta")):
+            raise TypeError(
+                f"Invalid force_insert member. {member!r} must be a model subclass."
+            )
+        if not issubclass(model, member):
+            raise TypeError(
+                f"Invalid force_insert member. {member.__qualname__} must be a base of "
+                f"{model.__qualname__}."
+            )
+    return force_insert
+
+
+# --- saving ----------------------------------------------------------------------------
+
+
+def save(
+    instance: Any,
+    db: str,
+    force_insert: Any = False,
+    force_update: bool = False,
+    update_fields: Iterable[str] | None = None,
+) -> Operation[None]:
+    """Save an instance: update its row, or insert one where there is none.
+
+    Args:
+        db: the alias of the database, which the instance remembers.
+        force_insert, force_update, update_fields: as of `Model.save`.
+
+    Raises:
+        ValueError: the arguments contradict each other, or a related object is not saved.
+        DatabaseError: a forced update found no row.
+    """
+    check_related(instance, "save")
+    if force_insert and (force_update or update_fields):
+        raise ValueError("Cannot force both insert and updating in model saving.")
+    if update_fields is not None:
+        update_fields = frozenset(update_fields)
+        if not update_fields:
+            return
+        update_fields = fields_to_update(instance, update_fields, db)
+    elif not force_insert:
+        update_fields = fields_to_update(instance, None, db)
+    yield from save_base(instance, db, False, force_insert, force_update, update_fields)
+
+
+def save_base(
+    instance: Any,
+    db: str,
+    raw: bool = False,
+    force_insert: Any = False,
+    force_update: bool = False,
+    update_fields: Any = None,
+) -> Operation[None]:
+    """Save without the checks of `save`, as it is for fixtures with `raw`."""
+    origin = type(instance)
+    plan = plan_of(origin)
+    dialect = connections[db].dialect
+    if plan.signals and pre_save.receivers:
+        yield from send_steps(
+            pre_save,
+            origin,
+            instance=instance,
+            raw=raw,
+            using=db,
+            update_fields=update_fields,
+        )
+    if plan.parents and not raw:
+        updated = yield from in_block(
+            _save_family(instance, plan, dialect, force_insert, force_update, update_fields),
+            savepoint=False,
+        )
+    else:
+        if force_insert is not False and force_insert is not True:
+            force_insert = bool(forced_models(plan.options.model, force_insert))
+        updated = yield from _save_table(
+            instance, plan, dialect, force_insert, force_update, update_fields
+        )
+    instance._saved_to(db)
+    if plan.signals and post_save.receivers:
+        yield from send_steps(
+            post_save,
+            origin,
+            instance=instance,
+            created=not updated,
+            update_fields=update_fields,
+            raw=raw,
+            using=db,
+        )
+
+
+def _save_family(
+    instance: Any,
+    plan: Plan,
+    dialect: Dialect,
+    force_insert: Any,
+    force_update: bool,
+    update_fields: Any,
+) -> Operation[bool]:
+    model = plan.options.model
+    forced = forced_models(model, force_insert)
+    inserted = yield from _save_parents(instance, model, dialect, forced, update_fields, {})
+    own = inserted or model in forced
+    return (yield from _save_table(instance, plan, dialect, own, force_update, update_fields))
+
+
+def _save_parents(
+    instance: Any,
+    model: Any,
+    dialect: Dialect,
+    forced: tuple[Any, ...],
+    update_fields: Any,
+    done: dict[Any, bool],
+) -> Operation[bool]:
+    """Save the rows of all ancestors; whether one of them was inserted."""
+    inserted = False
+    for parent, link in model._meta.parents.items():
+        pk = parent._meta.pk
+        if (
+            link is not None
+            and getattr(instance, pk.attname) is None
+            and getattr(instance, link.attname) is not None
+        ):
+            setattr(instance, pk.attname, getattr(instance, link.attname))
+        # In a diamond the common ancestor is saved once.
+        if parent not in done:
+            above = yield from _save_parents(
+                instance, parent, dialect, forced, update_fields, done
+            )
+            done[parent] = yield from _save_table(
+                instance,
+                plan_of(parent),
+                dialect,
+                above or any(issubclass(parent, each) for each in forced),
+                False,
+                update_fields,
+            )
+        inserted = inserted or not done[parent]
+        if link is not None:
+            setattr(instance, link.attname, instance._get_pk_val(parent._meta))
+            instance.__dict__.pop(link.cache_attname, None)
+    return inserted
+
+
+def _save_table(
+    instance: Any,
+    plan: Plan,
+    dialect: Dialect,
+    force_insert: bool,
+    force_update: bool,
+    update_fields: Any,
+) -> Operation[bool]:
+    """Save the part of an instance that one table holds; whether there was a row."""
+    options = plan.options
+    pk_set = _key_is_set(instance, plan)
+    if not pk_set:
+        value = options.pk.get_pk_value_on_save(instance)
+        if value is not None:
+            setattr(instance, options.pk.attname, value)
+            pk_set = _key_is_set(instance, plan)
+        if not pk_set and (force_update or update_fields):
+            raise ValueError("Cannot force an update in save() with no primary key.")
+    if (
+        plan.pk_by_default
+        and not force_insert
+        and not force_update
+        and not update_fields
+        and _adding(instance.__dict__)
+    ):
+        force_insert = True
+    if pk_set and not force_insert:
+        updated = yield from _update(instance, options, dialect, force_update, update_fields)
+        if updated:
+            return True
+        if force_update or update_fields:
+            message = (
+                "Forced update did not affect any rows."
+                if force_update
+                else "Save with update_fields did not affect any rows."
+            )
+            # In a block, so that an open transaction is marked for rollback.
+            yield from in_block(_fail(_not_updated(instance, message)), savepoint=False)
+    yield from insert(saving_inserter(options, dialect, pk_set), instance)
+    auto = plan.auto
+    if auto is not None and pk_set:
+        # The database may have made another type of it.
+        value = getattr(instance, auto.attname)
+        if value.__class__ is not int and not is_expression(value):
+            setattr(instance, auto.attname, auto.to_python(value))
+    return False
+
+
+def _key_is_set(instance: Any, plan: Plan) -> bool:
+    if plan.pk is None:
+        return bool(instance._is_pk_set(plan.options))
+    value = getattr(instance, plan.pk)
+    return value is not None and value.__class__ is not DatabaseDefault
+
+
+def _not_updated(instance: Any, message: str) -> DatabaseError:
+    error: DatabaseError = instance.NotUpdated(message)
+    return error
+
+
+def _fail(error: BaseException) -> Operation[None]:
+    raise error
+    yield  # makes it an operation
+
+
+def _update(
+    instance: Any, options: Any, dialect: Dialect, force_update: bool, update_fields: Any
+) -> Operation[bool]:
+    if update_fields:
+        chosen = [
+            field
+            for field in options.local_concrete_fields
+            if not field.generated
+            and field not in options.pk_fields
+            and (field.name in update_fields or field.attname in update_fields)
+        ]
+        made = [field for field in options.local_concrete_fields if field.generated]
+        writer = updater(options, chosen, dialect, made if chosen else ())
+    else:
+        writer = saving_updater(options, dialect)
+    if not writer.fields:
+        # This table has nothing to change; what counts is whether there is a row.
+        return update_fields is not None or (yield from _exists(instance, options, dialect))
+    if options.select_on_save and not (force_update or update_fields):
+        found = yield from _exists(instance, options, dialect)
+        if not found:
+            return False
+        updated = yield from update(writer, instance)
+        return updated or (yield from _exists(instance, options, dialect))
+    return (yield from update(writer, instance))
+
+
+def _exists(instance: Any, options: Any, dialect: Dialect) -> Operation[bool]:
+    writer = saving_updater(options, dialect)
+    where = key_sql(writer.keys, dialect, 1)
+    table = dialect.quote(options.db_table)
+    rows = yield from fetch(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", writer.key(instance))
+    return bool(rows)
