@@ -16,6 +16,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from aorm.models.queryset import QuerySet
+
 from aorm.operations.routing import router
 
 M = TypeVar("M")

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from aorm.fields.registry import hooks
-from aorm.models.fetch_modes import own_fetch_mode
-from aorm.models.manager import BaseManager, Manager
 from aorm.models.queryset import QuerySet
+
+from aorm.fields.registry import hooks
+from aorm.models.manager import BaseManager, Manager
 from aorm.models.related_managers import RelatedManager, made, together
 from aorm.operations.prefetch import PREFETCHED, Plan, key_of
 from aorm.operations.routing import router

@@ -56,6 +56,18 @@ def _agree_on_database(instance: Any, value: Any) -> None:
         )
 
 
+def _missing_class(target: Any, owner: Any, name: str) -> type[Exception]:
+    """The exception for a missing `target`, found by its path on the model that lacks it."""
+    return type(
+        "RelatedObjectDoesNotExist",
+        (target.DoesNotExist, AttributeError),
+        {
+            "__module__": owner.__module__,
+            "__qualname__": f"{owner.__qualname__}.{name}.RelatedObjectDoesNotExist",
+        },
+    )
+
+
 class _Single:
     """A descriptor whose value is one object, or none."""
 
@@ -137,17 +149,9 @@ class ForwardManyToOneDescriptor(_Single):
         return self.field.remote_field.model
 
     @cached_property
-    def RelatedObjectDoesNotExist(self) -> type[Exception]:  # noqa: N802 - it is a class
+    def RelatedObjectDoesNotExist(self) -> type[Exception]:
         """What is raised where there is no related object; also an AttributeError."""
-        field = self.field
-        return type(
-            "RelatedObjectDoesNotExist",
-            (self.target.DoesNotExist, AttributeError),
-            {
-                "__module__": field.model.__module__,
-                "__qualname__": f"{field.model.__qualname__}.{field.name}.RelatedObjectDoesNotExist",
-            },
-        )
+        return _missing_class(self.target, self.field.model, self.field.name)
 
     # Names in `__dict__` of the column of a plain foreign key and of what it points to; of
     # a relation of several columns, neither.
@@ -380,17 +384,9 @@ class ReverseOneToOneDescriptor(_Single):
         return self.related.related_model
 
     @cached_property
-    def RelatedObjectDoesNotExist(self) -> type[Exception]:  # noqa: N802 - it is a class
+    def RelatedObjectDoesNotExist(self) -> type[Exception]:
         """What is raised where nothing points here; also an AttributeError."""
-        model = self.related.model
-        return type(
-            "RelatedObjectDoesNotExist",
-            (self.target.DoesNotExist, AttributeError),
-            {
-                "__module__": model.__module__,
-                "__qualname__": f"{model.__qualname__}.{self.name}.RelatedObjectDoesNotExist",
-            },
-        )
+        return _missing_class(self.target, self.related.model, self.name)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """The object that points here; the descriptor itself on a class.

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from typing import Any, ClassVar
 
+from aorm.models.queryset import QuerySet
+
 from aorm.connections import arun, connections, run
 from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager
-from aorm.models.queryset import QuerySet
 from aorm.operations.prefetch import PREFETCHED, Plan, key_of, only_queryset
 from aorm.operations.routing import router
 from aorm.steps import Operation, call, in_block
