@@ -219,9 +219,9 @@ def dtdelta(operation: str, left: Any, right: Any) -> Any:
         for value in (first, second)
     )
     moved = _ARITHMETIC[operation](first, second)
-    text = left if points[0] else right
+    text: str = left if points[0] else right
     is_clock = ":" in text and "-" not in text[:10]
-    return moved.time().isoformat() if is_clock else moved.isoformat(" ")
+    return str(moved.time().isoformat() if is_clock else moved.isoformat(" "))
 
 
 @_unless_null
@@ -242,9 +242,9 @@ def regexp(pattern: Any, text: Any) -> bool:
 
 
 def lpad(text: Any, length: int, fill: str) -> str:
-    text = str(text)
-    missing = max(length - len(text), 0)
-    return ((fill * missing)[:missing] + text)[: max(length, 0)]
+    shown = str(text)
+    missing = max(length - len(shown), 0)
+    return ((fill * missing)[:missing] + shown)[: max(length, 0)]
 
 
 def rpad(text: Any, length: int, fill: str) -> str:
@@ -334,30 +334,33 @@ class StdDevSamp(StdDevPop):
 class _Fold:
     """Combines the values of a group, one after the other."""
 
-    operation: Callable[[Any, Any], Any]
-
     def __init__(self) -> None:
         self.value: Any = None
 
     def step(self, value: Any) -> None:
         if value is not None:
-            combine = type(self).operation
-            self.value = value if self.value is None else combine(self.value, value)
+            self.value = value if self.value is None else self.combine(self.value, value)
+
+    def combine(self, one: int, other: int) -> int:
+        raise NotImplementedError
 
     def finalize(self) -> Any:
         return self.value
 
 
 class BitAnd(_Fold):
-    operation = operator.and_
+    def combine(self, one: int, other: int) -> int:
+        return one & other
 
 
 class BitOr(_Fold):
-    operation = operator.or_
+    def combine(self, one: int, other: int) -> int:
+        return one | other
 
 
 class BitXor(_Fold):
-    operation = operator.xor
+    def combine(self, one: int, other: int) -> int:
+        return one ^ other
 
 
 class AnyValue:
