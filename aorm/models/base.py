@@ -11,17 +11,14 @@ import copy
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from aorm import errors
 from aorm.connections import arun, connections, run
-from aorm.errors import (
-    MultipleObjectsReturned,
-    ObjectDoesNotExist,
-    ObjectNotUpdated,
-)
 from aorm.fields.base import LOOKUP_SEP, DatabaseDefault
 from aorm.fields.registry import apps, hooks
-from aorm.models.construct import INITIALISER, initialiser, set_others, with_positional
+from aorm.models.construct import FILLER, filler, set_others, with_positional
 from aorm.models.deferred import missing_attribute
 from aorm.models.meta import ModelBase
+from aorm.models.prefetch import RelatedFetching
 from aorm.models.state import (
     DEFERRED,
     PREFETCHED,
@@ -44,7 +41,7 @@ if TYPE_CHECKING:
     from aorm.models.manager import Manager
 
 
-class Model(Validation, metaclass=ModelBase):
+class Model(Validation, RelatedFetching, metaclass=ModelBase):
     """A class whose instances are rows of a table.
 
     Args:
@@ -65,20 +62,20 @@ class Model(Validation, metaclass=ModelBase):
         _default_manager: ClassVar[Manager[Any]]
         _base_manager: ClassVar[Manager[Any]]
 
-        class DoesNotExist(ObjectDoesNotExist): ...
+        class DoesNotExist(errors.ObjectDoesNotExist): ...
 
-        class MultipleObjectsReturned(MultipleObjectsReturned): ...
+        class MultipleObjectsReturned(errors.MultipleObjectsReturned): ...
 
-        class NotUpdated(ObjectNotUpdated): ...
+        class NotUpdated(errors.ObjectNotUpdated, errors.DatabaseError): ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
         if pre_init.receivers:
             pre_init.send(sender=cls, args=args, kwargs=kwargs)
-        initialise = cls._meta.derived.get(INITIALISER) or initialiser(cls)
+        fill = cls._meta.derived.get(FILLER) or filler(cls)
         if args:
             kwargs = with_positional(cls, args, kwargs)
-        others = initialise(self, **kwargs)
+        others = fill(self, **kwargs)
         if others:
             set_others(self, others)
         if post_init.receivers:

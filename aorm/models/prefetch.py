@@ -44,19 +44,32 @@ async def aprefetch_related_objects(
         await arun(operation, _database(model_instances))
 
 
-def fetch_related_operation(instance: Any, names: Sequence[str | Prefetch]) -> Operation[None]:
-    """What `instance.fetch_related(*names)` does: load relations, for the peers as well.
+class RelatedFetching:
+    """The methods of a model that load its relations by name."""
 
-    Under `FETCH_ONE` only the instance's own are loaded.
-    """
+    def fetch_related(self, *names: str | Prefetch) -> None:
+        """Load relations that are not there yet, for all objects of the same result.
+
+        Under `FETCH_ONE` only those of this object are loaded.
+
+        Args:
+            names: as for `QuerySet.prefetch_related()`.
+        """
+        run(_fetch_related(self, names), _database([self]))
+
+    async def afetch_related(self, *names: str | Prefetch) -> None:
+        await arun(_fetch_related(self, names), _database([self]))
+
+
+def _fetch_related(instance: Any, names: Sequence[str | Prefetch]) -> Operation[None]:
     instances = live_peers(instance) if fetch_mode_of(instance).track_peers else [instance]
     yield from prefetch_related_objects_operation(instances, names)
 
 
 __all__ = [
     "Prefetch",
+    "RelatedFetching",
     "aprefetch_related_objects",
-    "fetch_related_operation",
     "get_prefetcher",
     "normalize_prefetch_lookups",
     "prefetch_related_objects",

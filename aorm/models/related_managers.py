@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, ClassVar
 
 from aorm.models.queryset import QuerySet
@@ -21,6 +21,7 @@ from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager
 from aorm.operations.prefetch import PREFETCHED, Plan, key_of, only_queryset
 from aorm.operations.routing import router
+from aorm.operations.saving import TwoFaces, save_step
 from aorm.steps import Operation, call, in_block
 
 _NEW = object.__new__
@@ -158,8 +159,9 @@ class RelatedManager(BaseManager[Any]):
         if _is_stock(self._superclass, method):
             operation = getattr(manager.get_queryset(), f"_{method}_operation")
             return (yield from operation(**values))
-        override = getattr(super(RelatedManager, manager), method)
-        return (yield from call(partial(override, **values)))
+        above = super(RelatedManager, manager)
+        override = TwoFaces(getattr(above, method), getattr(above, f"a{method}"), **values)
+        return (yield from call(override))
 
     def _of_model(self, obj: Any) -> None:
         if not isinstance(obj, self.model):
@@ -170,8 +172,11 @@ class RelatedManager(BaseManager[Any]):
 
 @cache
 def _is_stock(manager_class: type[BaseManager[Any]], method: str) -> bool:
-    inherited = getattr(manager_class, method, None)
-    return inspect.unwrap(inherited) is getattr(QuerySet, method) if inherited else False
+    """Whether a manager's method, on both faces, is the one that QuerySet has."""
+    return all(
+        inspect.unwrap(getattr(manager_class, name)) is inspect.unwrap(getattr(QuerySet, name))
+        for name in (method, f"a{method}")
+    )
 
 
 def made(
@@ -298,7 +303,7 @@ class ReverseManyToOneManager(RelatedManager):
 
     def _save_all(self, objs: Iterable[Any], database: str, **options: Any) -> Operation[None]:
         for obj in objs:
-            yield from obj._save_operation(using=database, **options)
+            yield from save_step(obj, using=database, **options)
 
     # --- create ---------------------------------------------------------------------------
 
