@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
+from aorm.conf import settings
 from aorm.connections import capture, lazy
 from aorm.connections.bridge import async_side, refusal, sync_side
 from aorm.connections.current import CURRENT
@@ -54,7 +55,8 @@ class Database:
         self.alias = alias
         self.address = parse(url, options)
         self.vendor = self.address.vendor
-        self.dialect = dialect
+        self._dialect = dialect
+        self._generation = -1
         self.ops = Operations(self)
         self.hops = self.address.async_driver == "aiosqlite"
         self.sync_pool: Pool | None = None
@@ -64,6 +66,15 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.alias!r}: {self.address!r}>"
+
+    @property
+    def dialect(self) -> Any:
+        """The dialect under the time zone settings that are in force."""
+        if self._generation != settings.generation:
+            self._generation = settings.generation
+            if hasattr(self._dialect, "for_settings"):
+                self._dialect = self._dialect.for_settings(settings.USE_TZ, settings.TIME_ZONE)
+        return self._dialect
 
     @property
     def url(self) -> str:

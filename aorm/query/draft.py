@@ -41,6 +41,9 @@ class Draft(State):
         made.refs = dict(query.refs)
         made.annotations = dict(query.annotations)
         made.filtered_relations = dict(query.filtered_relations)
+        if not made.filter_is_sticky:
+            made.used_aliases = frozenset()
+        made.filter_is_sticky = False
         return made
 
     # --- aliases ------------------------------------------------------------------------

@@ -70,16 +70,20 @@ class Scope:
         return clause
 
 
-def add_q(draft: Draft, q: Q, *, reuse_all: bool = False) -> None:
-    """Add a condition to WHERE."""
+def add_q(draft: Draft, q: Q, *, reuse_all: bool = False, sticky: bool = False) -> None:
+    """Add a condition to WHERE.
+
+    Under `sticky` the next condition is about the same rows of to-many relations.
+    """
     before = draft.inner_aliases()
     used: set[str] | None = None if reuse_all else set(draft.used_aliases)
     clause, _ = _build_q(draft, q, used)
     if clause.children:
         draft.where = draft.where.joined(clause)
     draft.demote_joins(before)
-    if draft.filter_is_sticky and used is not None:
+    if sticky and used is not None:
         draft.used_aliases = frozenset(used)
+        draft.filter_is_sticky = True
 
 
 def _build_q(

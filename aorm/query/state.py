@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from aorm.query.conditions import Where
 from aorm.query.joins import Join
+
+
+class Fixed(NamedTuple):
+    """A number of rows that belongs to the structure, such as the two that `get()` looks at."""
+
+    number: int
 
 
 class State:
@@ -15,6 +21,7 @@ class State:
         "alias_prefix",
         "annotation_mask",
         "annotations",
+        "assignments",
         "combined",
         "combinator",
         "default_cols",
@@ -28,6 +35,7 @@ class State:
         "filtered_relations",
         "form",
         "group_by",
+        "inner",
         "joins",
         "limit",
         "limit_one",
@@ -61,7 +69,7 @@ class State:
     standard_ordering: bool
     distinct: bool
     distinct_fields: tuple[str, ...]
-    limit: int | None
+    limit: int | Fixed | None
     offset: int | None
     limit_one: bool
     lock: tuple[Any, ...] | None
@@ -77,6 +85,8 @@ class State:
     filtered_relations: dict[str, Any]
     combinator: tuple[str, bool] | None
     combined: tuple[Any, ...]
+    inner: Any
+    assignments: tuple[tuple[Any, Any], ...]
 
     def start(self, model: Any) -> None:
         """Become the query for all rows of a model."""
@@ -102,6 +112,8 @@ class State:
         self.filter_is_sticky = False
         self.filtered_relations = {}
         self.combinator, self.combined = None, ()
+        self.inner = None
+        self.assignments = ()
 
     def copy_state(self, other: State) -> None:
         for name in State.__slots__:

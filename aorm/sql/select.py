@@ -15,6 +15,7 @@ from aorm.query.functions.math import Random
 from aorm.query.joins import LOUTER, Join
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
+from aorm.query.state import Fixed
 from aorm.query.tuples import ColumnTuple
 from aorm.sql.compiled import Compiled, make_binder
 from aorm.sql.compiler import SUBQUERY, Compiler, Rendered
@@ -30,7 +31,8 @@ class SelectCompiler(Compiler):
 
     def __init__(self, query: Query, dialect: Dialect) -> None:
         super().__init__(dialect, Draft.of(query))
-        self.draft.initial_alias()
+        if self.draft.inner is None:
+            self.draft.initial_alias()
         self.outputs: list[Output] = []
         self.source: Source | None = None
 
@@ -504,16 +506,22 @@ def limit_clause(draft: Draft, dialect: Dialect) -> Rendered:
     """LIMIT and OFFSET with their parameters."""
     if not draft.is_sliced:
         return "", []
-    places = [slot for slot in (draft.limit, draft.offset) if slot is not None]
     text = dialect.limit_sql(draft.limit is not None, draft.offset is not None)  # type: ignore[attr-defined]
-    return text, [Param(slot, None, int, typed=False) for slot in places]
+    return text, [
+        place.number if isinstance(place, Fixed) else Param(place, None, int, typed=False)
+        for place in (draft.limit, draft.offset)
+        if place is not None
+    ]
 
 
 def from_clause(compiler: Compiler) -> Rendered:
     """FROM with the joins that something uses."""
     draft = compiler.draft
+    if draft.inner is not None:
+        sql, params = SUBQUERY.render(draft.inner, compiler.dialect)
+        return f" FROM ({sql}) {compiler.quote('subquery')}", params
     parts: list[str] = []
-    params: list[Any] = []
+    params = []
     for alias, join in draft.joins.items():
         if not draft.refs[alias]:
             continue

@@ -1,0 +1,128 @@
+"""`aggregate()` and `count()`: one row of aggregates over what a query gives.
+
+Where the query itself groups, slices or removes duplicates, it becomes a subquery and the
+aggregates are over its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aorm.query.draft import Draft
+from aorm.query.expressions import Col, Ref
+from aorm.query.filters import Scope
+from aorm.query.query import Query
+
+
+def aggregated(draft: Draft, aggregates: Mapping[str, Any]) -> None:
+    """Make the draft the query of these (parametrised) aggregates over its rows.
+
+    Raises TypeError for an expression that does not aggregate.
+    """
+    summaries = {}
+    for name, expression in aggregates.items():
+        resolved = expression.resolve(Scope(draft, summarize=True))
+        if not resolved.contains_aggregate:
+            raise TypeError(f"{name} is not an aggregate expression")
+        summaries[name] = resolved
+        draft.annotations[name] = resolved
+    for name in summaries:
+        del draft.annotations[name]
+    if _needs_subquery(draft, summaries):
+        _over_subquery(draft, summaries)
+    else:
+        draft.annotations = {name: _inlined(summary) for name, summary in summaries.items()}
+    draft.select, draft.default_cols = (), False
+    draft.values_names = ()
+    draft.form = ("dict", None)
+    draft.annotation_mask = None
+    draft.group_by = None
+    draft.select_related = False
+    draft.deferred = (frozenset(), True)
+    draft.order_by, draft.default_ordering = (), False
+    draft.limit = draft.offset = None
+    draft.limit_one = False
+    draft.distinct, draft.distinct_fields = False, ()
+    draft.lock = None
+
+
+def _inlined(expression: Any) -> Any:
+    """The expression with annotations in the place of their names."""
+    return expression.source if isinstance(expression, Ref) else expression.mapped(_inlined)
+
+
+def _needs_subquery(draft: Draft, summaries: Mapping[str, Any]) -> bool:
+    selected = draft.annotation_select.values()
+    return (
+        draft.group_by is not None
+        or draft.is_sliced
+        or draft.distinct
+        or draft.combinator is not None
+        or any(a.contains_aggregate or a.contains_over_clause for a in selected)
+        or any(
+            isinstance(each, Ref)
+            and (each.source.contains_over_clause or each.source.contains_aggregate)
+            for summary in summaries.values()
+            for each in summary.walk()
+        )
+    )
+
+
+def _over_subquery(draft: Draft, summaries: Mapping[str, Any]) -> None:
+    inner = Draft.of(draft)
+    inner.select_related = False
+    inner.lock = None
+    if not (inner.is_sliced or inner.distinct_fields):
+        inner.order_by, inner.default_ordering = (), False
+    grouped = any(a.contains_aggregate for a in inner.annotation_select.values())
+    if not inner.distinct and inner.combinator is None:
+        if inner.default_cols and grouped:
+            inner.group_by = (Col(inner.initial_alias(), inner.opts.pk),)
+        inner.default_cols = False
+        if not inner.select:
+            _keep_referenced(inner, summaries)
+    columns: dict[Any, str] = {}
+
+    def outward(each: Any) -> Any:
+        if isinstance(each, Ref):
+            if each.name not in inner.annotation_select:
+                inner.annotation_mask = (*(inner.annotation_mask or ()), each.name)
+            return each
+        if isinstance(each, Col):
+            name = columns.get(each)
+            if name is None:
+                name = columns[each] = f"__col{len(columns) + 1}"
+                inner.annotations[name] = each
+                if inner.annotation_mask is not None:
+                    inner.annotation_mask = (*inner.annotation_mask, name)
+            return Ref(name, each)
+        return each.mapped(outward)
+
+    outer = {name: outward(summary) for name, summary in summaries.items()}
+    if not inner.select and not inner.default_cols and not inner.annotation_select:
+        inner.select = (Col(inner.initial_alias(), inner.opts.pk),)
+        inner.values_names = ()
+    if not inner.default_cols and inner.form[0] == "model":
+        inner.form = ("tuple", None)
+    draft.inner = Query.frozen(inner)
+    draft.annotations = outer
+    draft.joins, draft.refs = {}, {}
+    draft.where = type(draft.where)()
+    draft.combinator, draft.combined = None, ()
+
+
+def _keep_referenced(inner: Draft, summaries: Mapping[str, Any]) -> None:
+    """Select only the annotations that the aggregates, or the grouping, need."""
+    wanted = {
+        each.name
+        for summary in summaries.values()
+        for each in summary.walk()
+        if isinstance(each, Ref)
+    }
+    grouped = inner.group_by is not None
+    inner.annotation_mask = tuple(
+        name
+        for name, annotation in inner.annotation_select.items()
+        if name in wanted or (grouped and annotation.contains_aggregate)
+    )
