@@ -84,7 +84,7 @@ class SetTo(OnDelete):
         return hash((SetTo, self.value if callable(self.value) else repr(self.value)))
 
 
-def SET(value: Any | Callable[[], Any]) -> SetTo:  # noqa: N802 - Django's name
+def SET(value: Any | Callable[[], Any]) -> SetTo:
     """Set the foreign key to a value, or to what a callable returns at that time."""
     return SetTo(value)
 

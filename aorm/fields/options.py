@@ -16,6 +16,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from aorm.conf import settings
@@ -80,7 +81,7 @@ class FieldList(tuple[Any, ...]):
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AttributeError(self.warning)
 
-    __iadd__ = _refuse  # type: ignore[assignment]
+    __iadd__ = _refuse
     append = extend = insert = remove = sort = reverse = pop = _refuse
 
 
@@ -243,7 +244,7 @@ class Options:
         return named
 
     def _prepare(self, model: Any, default_pk: Callable[[], Any]) -> None:
-        """Give the model a primary key where it has none: a parent's link, or an automatic field."""
+        """Give the model a primary key where it has none: a parent's link, or an `id`."""
         if self.pk is None:
             if self.parents:
                 link = next(iter(self.parents.values()))
@@ -502,8 +503,12 @@ class Options:
     @cached_property
     def db_returning_fields(self) -> list[Any]:
         """The fields whose values the database makes when a row is inserted."""
-        return [field for field in self.fields if getattr(field, "db_returning", False)
-                and field.model._meta.concrete_model is self.concrete_model]
+        return [
+            field
+            for field in self.fields
+            if getattr(field, "db_returning", False)
+            and field.model._meta.concrete_model is self.concrete_model
+        ]
 
     @cached_property
     def pk_fields(self) -> list[Any]:
@@ -562,9 +567,7 @@ class Options:
     def _visible_names(self) -> set[str]:
         return {field.name for field in self.get_fields() if not field.name.endswith("+")}
 
-    def get_fields(
-        self, include_parents: bool = True, include_hidden: bool = False
-    ) -> FieldList:
+    def get_fields(self, include_parents: bool = True, include_hidden: bool = False) -> FieldList:
         """All fields and relations, in both directions.
 
         Args:
@@ -585,7 +588,7 @@ class Options:
         if found is None:
             if reverse:
                 self.apps.depends(self)
-            collected = list(self._collect(forward, reverse, include_parents, include_hidden, set()))
+            collected = list(self._collect(*key, set()))
             if forward:
                 # A private field is copied to each child, with the child as its model.
                 collected += self.private_fields
@@ -701,7 +704,7 @@ class Options:
         model = self.concrete_model
         chain = [*reversed(model._meta.get_base_chain(parent)), model]
         path: list[PathInfo] = []
-        for ancestor, child in zip(chain, chain[1:], strict=False):
+        for ancestor, child in pairwise(chain):
             link = child._meta.get_ancestor_link(ancestor)
             if link is not None:
                 path.extend(link.reverse_path_infos)

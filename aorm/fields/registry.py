@@ -229,7 +229,7 @@ def current_apps() -> Apps:
     return _current.get()
 
 
-class isolate_apps:  # noqa: N801 - used as a decorator and in `with`, as in Django
+class isolate_apps:
     """A registry of its own for the models that are defined inside.
 
         with isolate_apps("shop") as registry:

@@ -250,9 +250,7 @@ class ForeignObjectRel(RelationCache):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ForeignObjectRel):
             return NotImplemented
-        return self is other or (
-            type(self) is type(other) and self.identity == other.identity
-        )
+        return self is other or (type(self) is type(other) and self.identity == other.identity)
 
     def __hash__(self) -> int:
         # Equal rels have equal fields; the rest would only make hashing slower.

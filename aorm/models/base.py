@@ -37,7 +37,6 @@ from aorm.query.conditions import Q
 if TYPE_CHECKING:
     from typing import Self
 
-    from aorm.fields.options import Options
     from aorm.models.manager import Manager
 
 
@@ -57,7 +56,6 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
     _own_state: ModelState | None = None
 
     if TYPE_CHECKING:
-        _meta: ClassVar[Options]
         objects: ClassVar[Manager[Self]]
         _default_manager: ClassVar[Manager[Any]]
         _base_manager: ClassVar[Manager[Any]]
@@ -83,8 +81,12 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
 
     @classmethod
     def from_db(
-        cls, db: str | None, field_names: Sequence[str], values: Sequence[Any],
-        *, fetch_mode: Any = None,
+        cls,
+        db: str | None,
+        field_names: Sequence[str],
+        values: Sequence[Any],
+        *,
+        fetch_mode: Any = None,
     ) -> Self:
         """An instance of a loaded row; override it to look at, or change, what is loaded.
 
@@ -166,9 +168,10 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
     def __reduce__(self) -> Any:
         cls = type(self)
         options = cls._meta
-        if options.apps is apps and apps.all_models[options.app_label].get(
-            options.model_name
-        ) is cls:
+        if (
+            options.apps is apps
+            and apps.all_models[options.app_label].get(options.model_name) is cls
+        ):
             return (_model_by_label, (options.app_label, options.object_name), self.__getstate__())
         return (_new, (cls,), self.__getstate__())
 
@@ -203,16 +206,14 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
             ValueError: it has not been saved.
         """
         if not self._is_pk_set():
-            raise ValueError(
-                f"Unsaved model instance {self!r} cannot be used in an ORM query."
-            )
+            raise ValueError(f"Unsaved model instance {self!r} cannot be used in an ORM query.")
         return getattr(self, field.remote_field.get_related_field().attname)
 
     def resolve_display(self, field: Any) -> Any:
         """The label of the choice that is the value of a field."""
         return field.display(self)
 
-    _get_FIELD_display = resolve_display  # noqa: N815 - Django's name
+    _get_FIELD_display = resolve_display
 
     # --- saving and deleting --------------------------------------------------------------
 
@@ -403,13 +404,11 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
 
     # --- neighbours -----------------------------------------------------------------------
 
-    def _get_next_or_previous_by_FIELD(  # noqa: N802 - Django's name
-        self, field: Any, is_next: bool, **conditions: Any
-    ) -> Any:
+    def _get_next_or_previous_by_FIELD(self, field: Any, is_next: bool, **conditions: Any) -> Any:
         found = self._neighbours(field, is_next, conditions).first()
         return self._existing(found)
 
-    async def _aget_next_or_previous_by_FIELD(  # noqa: N802
+    async def _aget_next_or_previous_by_FIELD(
         self, field: Any, is_next: bool, **conditions: Any
     ) -> Any:
         return self._existing(await self._neighbours(field, is_next, conditions).afirst())
@@ -430,9 +429,7 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
 
     def _existing(self, found: Any) -> Any:
         if found is None:
-            raise self.DoesNotExist(
-                f"{self._meta.object_name} matching query does not exist."
-            )
+            raise self.DoesNotExist(f"{self._meta.object_name} matching query does not exist.")
         return found
 
 

@@ -1,8 +1,10 @@
 """How keyword and positional arguments become the attributes of a new instance.
 
-1. For each model one straight-line function is generated that takes the values of its columns
-   and its foreign keys by keyword; it is kept with the Options.
-2. What it does not know (properties, `pk`, many-to-many fields, misspelt names) is left to
+1. For each model straight-line code is generated that takes the values of its columns and its
+   foreign keys by keyword.  It is kept with the Options as a function that fills an instance.
+2. A class whose `__init__` nobody overrides gets the same code as its own `__init__`, when its
+   first instance is made: keywords then go straight to where they belong.
+3. What it does not know (properties, `pk`, many-to-many fields, misspelt names) is left to
    `set_others`.
 """
 
@@ -14,17 +16,39 @@ from typing import Any
 
 from aorm.errors import FieldDoesNotExist, listed
 from aorm.fields.base import Field
+from aorm.fields.registry import hooks
 from aorm.models.state import DEFERRED
+from aorm.operations.signals import post_init, pre_init
 
-Initialiser = Callable[..., dict[str, Any]]
+Filler = Callable[..., dict[str, Any]]
 
-INITIALISER = "initialiser"
+FILLER = "filler"
 MISSING = object()
-# The parameter that is the instance; no field may have this name.
-INSTANCE = "_instance_"
+# Names in the generated code; no field may have one of them.
+RESERVED = {
+    *("_instance_", "_args_", "_others_", "_model_", "_general_", "_given_", "_set_others_"),
+    *("_pre_init_", "_post_init_", "DEFERRED", "MISSING"),
+}
+
+_HEAD = """\
+def __init__(_instance_, /, *_args_, {parameters}**_others_):
+    if _args_ or _instance_.__class__ is not _model_ or _pre_init_.receivers:
+        return _general_(_instance_, *_args_, **_given_(dict({given})), **_others_)
+{body}
+    if _others_:
+        _set_others_(_instance_, _others_)
+    if _post_init_.receivers:
+        _post_init_.send(sender=_model_, instance=_instance_)
+"""
+
+_FILLER = """\
+def fill(_instance_, /, {star}{parameters}**_others_):
+{body}
+    return _others_
+"""
 
 
-def initialiser(model: Any) -> Initialiser:
+def filler(model: Any) -> Filler:
     """The function `f(instance, **values)` that sets the model's columns.
 
     It returns the keywords that are no columns.
@@ -35,17 +59,74 @@ def initialiser(model: Any) -> Initialiser:
     options = model._meta
     if options.abstract:
         raise TypeError("Abstract models cannot be instantiated.")
-    made = _generated(options) if _can_be_generated(options) else _interpreted(options)
-    options.derived[INITIALISER] = made
+    if _can_be_generated(options):
+        names, parameters, body = _parts(options)
+        made: Filler = _compiled(
+            _FILLER.format(
+                star="*, " if parameters else "",
+                parameters="".join(f"{each}=MISSING, " for each in parameters),
+                body=body,
+            ),
+            "fill",
+            names,
+            options,
+        )
+        if has_plain_init(model):
+            _install(model, names, parameters, body)
+    else:
+        made = _interpreted(options)
+    options.derived[FILLER] = made
     return made
+
+
+def has_plain_init(model: Any) -> bool:
+    """Whether no class overrides `Model.__init__`."""
+    found = model.__init__
+    return found is hooks.model.__init__ or hasattr(found, "constructs")
+
+
+def forget_init(model: Any) -> None:
+    """Take back the `__init__` that was generated: the model has got another field."""
+    if hasattr(vars(model).get("__init__"), "constructs"):
+        del model.__init__
+
+
+def _install(model: Any, names: dict[str, Any], parameters: list[str], body: str) -> None:
+    names = {
+        **names,
+        "_model_": model,
+        "_general_": hooks.model.__init__,
+        "_given_": _given,
+        "_set_others_": set_others,
+        "_pre_init_": pre_init,
+        "_post_init_": post_init,
+    }
+    source = _HEAD.format(
+        parameters="".join(f"{each}=MISSING, " for each in parameters),
+        given=", ".join(f"{each}={each}" for each in parameters),
+        body=body,
+    )
+    made: Any = _compiled(source, "__init__", names, model._meta)
+    made.__qualname__ = f"{model.__qualname__}.__init__"
+    made.__module__ = model.__module__
+    made.constructs = model
+    model.__init__ = made
+
+
+def _compiled(source: str, name: str, names: dict[str, Any], options: Any) -> Any:
+    exec(compile(source, f"<constructor of {options.label}>", "exec"), names)
+    return names[name]
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not MISSING}
 
 
 def _can_be_generated(options: Any) -> bool:
     names = {name for f in options.concrete_fields for name in (f.name, f.attname)}
-    return all(
-        name.isidentifier() and not iskeyword(name) and not name.startswith("__")
-        for name in names
-    ) and not (names & {INSTANCE, "_extra_", "DEFERRED", "MISSING"})
+    return RESERVED.isdisjoint(names) and all(
+        name.isidentifier() and not iskeyword(name) and not name.startswith("__") for name in names
+    )
 
 
 def _default(field: Any) -> tuple[bool, Any]:
@@ -58,58 +139,45 @@ def _default(field: Any) -> tuple[bool, Any]:
     return False, field.get_default()
 
 
-def _generated(options: Any) -> Initialiser:
+def _parts(options: Any) -> tuple[dict[str, Any], list[str], str]:
+    """The names that the code refers to, its parameters, and the lines that set attributes."""
     names: dict[str, Any] = {"DEFERRED": DEFERRED, "MISSING": MISSING}
-    parameters, body = [], []
+    parameters: list[str] = []
+    lines: list[str] = []
     for number, field in enumerate(options.concrete_fields):
-        attname = field.attname
-        asked, default = _default(field)
+        name, attname = field.name, field.attname
         constant = f"_default_{number}"
-        names[constant] = default
-        related = field.is_relation and field.name != attname
-        if asked or related or field.generated:
-            parameters.append(f"{attname}=MISSING")
+        asked, names[constant] = _default(field)
+        default = f"{constant}()" if asked else constant
+        parameters.append(attname)
+        unset = "pass" if field.generated else f"_instance_.{attname} = {default}"
+        column = [
+            f"if {attname} is MISSING:",
+            f"    {unset}",
+            f"elif {attname} is not DEFERRED:",
+            f"    _instance_.{attname} = {attname}",
+        ]
+        if field.is_relation and name != attname:
+            parameters.append(name)
+            lines += [
+                f"if {name} is MISSING:",
+                *(f"    {line}" for line in column),
+                "else:",
+                f"    if {name} is not DEFERRED:",
+                f"        _instance_.{name} = {name}",
+                f"    if {attname} is not MISSING and {attname} is not DEFERRED:",
+                f"        _instance_.{attname} = {attname}",
+            ]
         else:
-            parameters.append(f"{attname}={constant}")
-        if related:
-            parameters.append(f"{field.name}=MISSING")
-            body += _relation_lines(field.name, attname, constant, asked)
-        elif field.generated:
-            body += [f"if {attname} is not MISSING and {attname} is not DEFERRED:"]
-            body += [f"    {INSTANCE}.{attname} = {attname}"]
-        else:
-            if asked:
-                body += [f"if {attname} is MISSING:", f"    {attname} = {constant}()"]
-            body += [f"if {attname} is not DEFERRED:", f"    {INSTANCE}.{attname} = {attname}"]
-    keywords = f"*, {', '.join(parameters)}, " if parameters else ""
-    lines = [f"def initialise({INSTANCE}, /, {keywords}**_extra_):"]
-    lines += [f"    {line}" for line in [*body, "return _extra_"]]
-    exec(compile("\n".join(lines), f"<constructor of {options.label}>", "exec"), names)
-    made: Initialiser = names["initialise"]
-    return made
+            lines += column
+    return names, parameters, "\n".join(f"    {line}" for line in lines)
 
 
-def _relation_lines(name: str, attname: str, constant: str, asked: bool) -> list[str]:
-    default = f"{constant}()" if asked else constant
-    return [
-        f"if {name} is MISSING:",
-        f"    if {attname} is MISSING:",
-        f"        {INSTANCE}.{attname} = {default}",
-        f"    elif {attname} is not DEFERRED:",
-        f"        {INSTANCE}.{attname} = {attname}",
-        "else:",
-        f"    if {name} is not DEFERRED:",
-        f"        {INSTANCE}.{name} = {name}",
-        f"    if {attname} is not MISSING and {attname} is not DEFERRED:",
-        f"        {INSTANCE}.{attname} = {attname}",
-    ]
-
-
-def _interpreted(options: Any) -> Initialiser:
+def _interpreted(options: Any) -> Filler:
     """The same for models with a field whose name cannot stand in source code."""
     fields = [(field, *_default(field)) for field in options.concrete_fields]
 
-    def initialise(instance: Any, /, **values: Any) -> dict[str, Any]:
+    def fill(instance: Any, /, **values: Any) -> dict[str, Any]:
         for field, asked, default in fields:
             name, attname = field.name, field.attname
             if name in values:
@@ -126,7 +194,7 @@ def _interpreted(options: Any) -> Initialiser:
                 setattr(instance, chosen, value)
         return values
 
-    return initialise
+    return fill
 
 
 def with_positional(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +31,7 @@ from aorm.fields.on_delete import CASCADE
 from aorm.fields.options import Options
 from aorm.fields.registry import current_apps, hooks, model_key, related_label
 from aorm.fields.relations import OneToOneField
+from aorm.models.construct import forget_init
 from aorm.models.deferred import DeferredAttribute
 from aorm.models.overrides import bridge_faces
 from aorm.operations.signals import class_prepared
@@ -72,6 +74,9 @@ class ModelBase(type):
         value.contribute_to_class(cls, name)
         if isinstance(value, Field):
             cover(cls, value)
+            if cls._meta.prepared:
+                for model in (cls, *_descendants(cls)):
+                    forget_init(model)
 
     def __getattr__(cls, name: str) -> Any:
         if not name.startswith("__"):
@@ -98,6 +103,12 @@ def cover(cls: Any, field: Any) -> None:
         return
     if any(attname in vars(base) for base in cls.__mro__[1:]):
         setattr(cls, attname, DeferredAttribute(field))
+
+
+def _descendants(cls: Any) -> Iterator[Any]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)
 
 
 class _Making:
@@ -166,9 +177,7 @@ class _Making:
     def refuse_swapped_base(self) -> None:
         base = self.base_options
         if self.options.proxy and base is not None and base.swapped:
-            raise TypeError(
-                f"{self.cls.__name__} cannot proxy the swapped model '{base.swapped}'."
-            )
+            raise TypeError(f"{self.cls.__name__} cannot proxy the swapped model '{base.swapped}'.")
 
     def make_exceptions(self) -> None:
         for name, roots in EXCEPTIONS.items():

@@ -7,7 +7,7 @@ which runs the same in a worker thread (validators are synchronous code), in the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aorm.connections import sync_to_async
 from aorm.errors import NON_FIELD_ERRORS, FieldError, ValidationError
@@ -17,6 +17,9 @@ from aorm.fields.constraints import UniqueConstraint
 from aorm.operations.routing import router
 from aorm.query.conditions import Q
 from aorm.query.expressions import Value
+
+if TYPE_CHECKING:
+    from aorm.fields.options import Options
 
 UniqueCheck = tuple[Any, tuple[str, ...]]
 DateCheck = tuple[Any, str, str, str]
@@ -39,7 +42,7 @@ class Validation:
     """The part of `Model` that checks."""
 
     if TYPE_CHECKING:
-        _meta: Any
+        _meta: ClassVar[Options]
         _state: Any
         pk: Any
 
@@ -109,9 +112,7 @@ class Validation:
             if field.name in excluded or field.generated or not field.concrete:
                 continue
             value = getattr(self, field.attname)
-            if isinstance(value, DatabaseDefault) or (
-                field.blank and value in field.empty_values
-            ):
+            if isinstance(value, DatabaseDefault) or (field.blank and value in field.empty_values):
                 continue
             try:
                 setattr(self, field.attname, field.clean(value, self))
@@ -285,7 +286,7 @@ class Validation:
                 try:
                     constraint.validate(model, self, exclude=exclude, using=using)
                 except ValidationError as error:
-                    fields = getattr(constraint, "fields", ())
+                    fields: tuple[str, ...] = getattr(constraint, "fields", ())
                     if getattr(error, "code", None) == "unique" and len(fields) == 1:
                         errors.setdefault(fields[0], []).append(error)
                     else:

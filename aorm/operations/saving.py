@@ -13,7 +13,6 @@ from typing import Any
 
 from aorm.conf import settings
 from aorm.connections import connections
-from aorm.errors import DatabaseError
 from aorm.fields.base import DatabaseDefault, is_expression
 from aorm.fields.registry import hooks
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
@@ -204,9 +203,7 @@ def forced_models(model: Any, force_insert: Any) -> tuple[Any, ...]:
         raise TypeError("force_insert must be a bool or tuple.")
     for member in force_insert:
         if not (isinstance(member, type) and hasattr(member, "_meta")):
-            raise TypeError(
-                f"Invalid force_insert member. {member!r} must be a model subclass."
-            )
+            raise TypeError(f"Invalid force_insert member. {member!r} must be a model subclass.")
         if not issubclass(model, member):
             raise TypeError(
                 f"Invalid force_insert member. {member.__qualname__} must be a base of "
@@ -328,9 +325,7 @@ def _save_parents(
             setattr(instance, pk.attname, getattr(instance, link.attname))
         # In a diamond the common ancestor is saved once.
         if parent not in done:
-            above = yield from _save_parents(
-                instance, parent, dialect, forced, update_fields, done
-            )
+            above = yield from _save_parents(instance, parent, dialect, forced, update_fields, done)
             done[parent] = yield from _save_table(
                 instance,
                 plan_of(parent),
@@ -383,7 +378,7 @@ def _save_table(
                 else "Save with update_fields did not affect any rows."
             )
             # In a block, so that an open transaction is marked for rollback.
-            yield from in_block(_fail(_not_updated(instance, message)), savepoint=False)
+            yield from in_block(_fail(instance.NotUpdated(message)), savepoint=False)
     yield from insert(saving_inserter(options, dialect, pk_set), instance)
     auto = plan.auto
     if auto is not None and pk_set:
@@ -401,14 +396,9 @@ def _key_is_set(instance: Any, plan: Plan) -> bool:
     return value is not None and value.__class__ is not DatabaseDefault
 
 
-def _not_updated(instance: Any, message: str) -> DatabaseError:
-    error: DatabaseError = instance.NotUpdated(message)
-    return error
-
-
 def _fail(error: BaseException) -> Operation[None]:
+    yield from ()
     raise error
-    yield  # makes it an operation
 
 
 def _update(
@@ -442,5 +432,6 @@ def _exists(instance: Any, options: Any, dialect: Dialect) -> Operation[bool]:
     writer = saving_updater(options, dialect)
     where = key_sql(writer.keys, dialect, 1)
     table = dialect.quote(options.db_table)
-    rows = yield from fetch(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", writer.key(instance))
+    sql = f"SELECT 1 FROM {table} WHERE {where} LIMIT 1"  # noqa: S608 - both are quoted
+    rows = yield from fetch(sql, writer.key(instance))
     return bool(rows)
