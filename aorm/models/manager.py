@@ -2,7 +2,8 @@
 
 1. A manager has every public method of its QuerySet class; each is one call away from it.
 2. As long as `get_queryset` is not overridden, methods that only derive a new QuerySet start
-   from one empty QuerySet that the manager keeps: `Book.objects.filter(...)` makes one object.
+   from one empty QuerySet that the manager keeps, and are that QuerySet's own bound methods:
+   `Book.objects.filter(...)` makes one object and passes nothing on.
 3. QuerySets know nothing of managers.
 """
 
@@ -39,11 +40,12 @@ class ManagerDescriptor:
         self.manager = manager
         self.ready: dict[type, BaseManager[Any]] = {}
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
-            found = self.ready.get(owner)  # type: ignore[arg-type]
-            if found is not None:
-                return found
+            try:
+                return self.ready[owner]
+            except KeyError:
+                pass
         return self.look_up(instance, owner)
 
     def look_up(self, instance: Any, owner: Any) -> BaseManager[Any]:
@@ -65,6 +67,7 @@ class ManagerDescriptor:
         manager: BaseManager[Any] = options.managers_map[self.manager.name]
         # Whether a swappable model is swapped may change with a setting at any time.
         if not options.swappable:
+            manager._prepare()
             self.ready[owner] = manager
         return manager
 
@@ -82,7 +85,6 @@ class BaseManager(Generic[M]):
     _queryset_class: ClassVar[type[QuerySet[Any]]]
     _constructor_args: tuple[tuple[Any, ...], dict[str, Any]]
     _built_with_asmanager: bool = False
-    _shared: QuerySet[Any] | None = None
 
     model: Any
     name: str | None
@@ -119,7 +121,11 @@ class BaseManager(Generic[M]):
         return id(self)
 
     def _identity(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_shared"}
+        """The attributes without what was prepared."""
+        prepared = self.__dict__.get("_prepared")
+        if not prepared:
+            return self.__dict__.copy()
+        return {key: value for key, value in self.__dict__.items() if key not in prepared}
 
     def __copy__(self: Self) -> Self:
         twin = object.__new__(type(self))
@@ -153,7 +159,7 @@ class BaseManager(Generic[M]):
             only = getattr(method, "queryset_only", None)
             if only or (only is None and name.startswith("_")):
                 continue
-            methods[name] = _copied(name, method, queryset_class)
+            methods[name] = _copied(name, method)
         return methods
 
     @classmethod
@@ -204,7 +210,8 @@ class BaseManager(Generic[M]):
         """Become the manager `name` of the model `cls`."""
         self.name = self.name or name
         self.model = cls
-        self.__dict__.pop("_shared", None)
+        for prepared in self.__dict__.pop("_prepared", ()):
+            self.__dict__.pop(prepared, None)
         setattr(cls, name, ManagerDescriptor(self))
         cls._meta.add_manager(self)
 
@@ -228,34 +235,36 @@ class BaseManager(Generic[M]):
         """A new QuerySet; override it to change what the manager's queries begin with."""
         return self._queryset_class(model=self.model, using=self._db, hints=self._hints)
 
-    def _start(self) -> QuerySet[M]:
-        """What deriving methods start from; a kept QuerySet where that cannot be noticed."""
-        shared = self._shared
-        if shared is None:
-            shared = self.get_queryset()
-            if type(self).get_queryset is BaseManager.get_queryset and self.model is not None:
-                self._shared = shared
-        return shared
+    def _prepare(self) -> None:
+        """Take methods that cannot change what they are called on from one kept QuerySet."""
+        cls = type(self)
+        if "_prepared" in self.__dict__ or cls.get_queryset is not BaseManager.get_queryset:
+            return
+        shared = self.get_queryset()
+        methods = {
+            name: getattr(shared, name)
+            for name in DERIVING
+            if getattr(getattr(cls, name, None), "_copied_from", None) is getattr(QuerySet, name)
+        }
+        self.__dict__.update(methods, _prepared={*methods, "_prepared"})
 
     def all(self) -> QuerySet[M]:
         """All objects: what `get_queryset` gives."""
         return self.get_queryset()
 
 
-def _copied(
-    name: str, method: Callable[..., Any], queryset_class: type[QuerySet[Any]]
-) -> Callable[..., Any]:
+def _copied(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     """The manager's version of a QuerySet method, straight-line code with the name in it."""
-    stock = name in DERIVING and method is getattr(QuerySet, name)
-    start = "_start" if stock else "get_queryset"
     source = (
         f"def {name}(self, *args, **kwargs):\n"
-        f"    return self.{start}().{name}(*args, **kwargs)\n"
+        f"    return self.get_queryset().{name}(*args, **kwargs)\n"
     )
     namespace: dict[str, Any] = {}
     exec(source, namespace)
-    copied: Callable[..., Any] = wraps(method)(namespace[name])
-    return copied
+    copied: Any = wraps(method)(namespace[name])
+    copied._copied_from = method
+    made: Callable[..., Any] = copied
+    return made
 
 
 if TYPE_CHECKING:

@@ -467,5 +467,6 @@ def create_forward_many_to_many_manager(
         target_field_name=target,
         source_field=through._meta.get_field(source),
         target_field=through._meta.get_field(target),
+        _key=through._meta.get_field(source).foreign_related_fields[0].attname,
         _prefetch_cache_name=rel.accessor_name if reverse else field.name,
     )

@@ -183,13 +183,12 @@ class ForwardManyToOneDescriptor(_Single):
         values = instance.__dict__
         related = values.get(self.cache_attname, _MISSING)
         if related is not _MISSING:
-            column = self._column
-            if (
-                related is not None
-                and column is not None
-                and related.__dict__.get(self._target_column) == values.get(column, _MISSING)
-            ):
-                return related
+            if related is not None:
+                try:
+                    if related.__dict__[self._target_column] == values[self._column]:
+                        return related
+                except KeyError:  # deferred, or of several columns
+                    pass
             if not self._holds(instance, related):
                 related = _MISSING
         if related is _MISSING:
@@ -486,9 +485,6 @@ class ReverseOneToOneDescriptor(_Single):
 class ReverseManyToOneDescriptor:
     """`author.books`, of a foreign key on Book: the manager of the objects that point here."""
 
-    #: The attribute of an instance that has to be there before the relation means anything.
-    _key_attname: str
-
     def __init__(self, rel: Any) -> None:
         self.rel = rel
         self.field = rel.field
@@ -508,7 +504,12 @@ class ReverseManyToOneDescriptor:
         """
         if instance is None:
             return self
-        return self.related_manager_cls._of(instance)
+        manager_class = self.related_manager_cls
+        if not manager_class._start_plain or instance.__dict__.get(manager_class._key) is None:
+            return manager_class._of(instance)
+        manager = _new(manager_class)
+        manager.instance = instance
+        return manager
 
     def _refusal(self) -> tuple[str, str]:
         name = self.rel.get_accessor_name()

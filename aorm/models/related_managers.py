@@ -24,7 +24,7 @@ from aorm.operations.routing import router
 from aorm.operations.saving import TwoFaces, save_step
 from aorm.steps import Operation, call, in_block
 
-_NEW = object.__new__
+_new = object.__new__
 
 
 def together(operation: Operation[Any]) -> Operation[Any]:
@@ -40,6 +40,8 @@ class RelatedManager(BaseManager[Any]):
     _superclass: ClassVar[type[BaseManager[Any]]]
     _prefetch_cache_name: ClassVar[str]
     _start_plain: ClassVar[bool]
+    #: The attname whose value makes it needless to check an instance further.
+    _key: ClassVar[str]
     field: ClassVar[Any]
     instance: Any
 
@@ -48,9 +50,10 @@ class RelatedManager(BaseManager[Any]):
     @classmethod
     def _of(cls, instance: Any) -> Any:
         """The manager of an instance; no constructor runs that has nothing to do."""
-        cls._check(instance)
+        if instance.__dict__.get(cls._key) is None:
+            cls._check(instance)
         if cls._start_plain:
-            manager = _NEW(cls)
+            manager = _new(cls)
         else:
             manager = cls()
             manager.name, manager._db, manager._hints = None, None, {}
@@ -184,6 +187,8 @@ def made(
 ) -> Any:
     """A manager class for one relation, which extends the related model's own manager class."""
     plain = superclass.__init__ is BaseManager.__init__
+    if superclass.all is BaseManager.all:
+        members["all"] = RelatedManager.get_queryset
     return type(
         kind.__name__,
         (kind, superclass),
@@ -433,5 +438,6 @@ def create_reverse_many_to_one_manager(superclass: type[BaseManager[Any]], rel: 
         rel.related_model,
         rel=rel,
         field=field,
+        _key=rel.model._meta.pk.attname,
         _prefetch_cache_name=rel.cache_name,
     )
