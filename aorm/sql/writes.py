@@ -64,12 +64,18 @@ def step(sql: str, params: Sequence[Any], returning: Sequence[Any]) -> Statement
     return Fetch(sql, params) if returning else Execute(sql, params)
 
 
+def has_default_keyword(dialect: Dialect) -> bool:
+    """Whether DEFAULT may stand in the place of a value."""
+    # Of the databases so far, the one without it is the one without arrays.
+    return dialect.capabilities.array_parameters
+
+
 def written(
     value: Any, field: Field[Any], opts: Any, dialect: Dialect, first: int, insert: bool
 ) -> tuple[str, list[Any]]:
     """The SQL of a new value for a column, and its parameters, numbered from `first`."""
     if isinstance(value, DatabaseDefault):
-        if not insert or dialect.capabilities.array_parameters:
+        if has_default_keyword(dialect):
             return "DEFAULT", []
         value = field.db_default
     if not is_expression(value):

@@ -1,0 +1,301 @@
+"""Creating and updating many objects with few statements: `bulk_create` and `bulk_update`.
+
+All objects are written, or none.  Neither calls `save()` or sends signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from aorm.errors import listed
+from aorm.fields.base import Field
+from aorm.operations.saving import check_related, plan_of
+from aorm.sql.bulk import Batch, bulk_inserter, bulk_updater, is_default
+from aorm.sql.dialect import Dialect
+from aorm.sql.writes import Conflict
+from aorm.steps import Operation, in_block, perform
+
+# --- bulk_create -----------------------------------------------------------------
+
+
+def bulk_create(
+    model: Any,
+    objs: Iterable[Any],
+    db: str,
+    dialect: Dialect,
+    *,
+    batch_size: int | None = None,
+    ignore_conflicts: bool = False,
+    update_conflicts: bool = False,
+    update_fields: Iterable[str] | None = None,
+    unique_fields: Iterable[str] | None = None,
+) -> Operation[list[Any]]:
+    """Insert the objects, and set the keys and whatever else the database made.
+
+    Args:
+        model: the class of the objects, or of most of them: proxies may be among them.
+        db: the alias of the database, which the objects remember.
+        batch_size: how many objects a statement has at most.
+        ignore_conflicts: leave out objects that violate a constraint; no keys are set.
+        update_conflicts: update the rows that an object collides with: `update_fields` of it
+            where `unique_fields` are equal.
+    Returns:
+        The objects, as a list.
+    Raises:
+        ValueError: the options contradict each other, or the model has several tables.
+        FieldDoesNotExist: a name is no field.
+    """
+    conflict = checked_options(
+        model, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+    )
+    return _bulk_create(model, list(objs), db, dialect, batch_size, conflict)
+
+
+def checked_options(
+    model: Any,
+    batch_size: int | None,
+    ignore_conflicts: bool,
+    update_conflicts: bool,
+    update_fields: Iterable[str] | None,
+    unique_fields: Iterable[str] | None,
+) -> Conflict | None:
+    """What `bulk_create` does about conflicts; ValueError where its options make no sense."""
+    _check_batch_size(batch_size)
+    opts = model._meta
+    if any(parent._meta.concrete_model is not opts.concrete_model for parent in opts.all_parents):
+        raise ValueError("Can't bulk create a multi-table inherited model")
+    unique = _fields(opts, unique_fields)
+    update = _fields(opts, update_fields)
+    if ignore_conflicts and update_conflicts:
+        raise ValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
+    if ignore_conflicts:
+        return Conflict(ignore=True)
+    if not update_conflicts:
+        return None
+    if not update:
+        raise ValueError(
+            "Fields that will be updated when a row insertion fails on conflicts must be provided."
+        )
+    if not unique:
+        raise ValueError("Unique fields that can trigger the upsert must be provided.")
+    _check_concrete(update, "bulk_create() can only be used with concrete fields in update_fields.")
+    if any(field.primary_key or field in opts.pk_fields for field in update):
+        raise ValueError("bulk_create() cannot be used with primary keys in update_fields.")
+    _check_concrete(unique, "bulk_create() can only be used with concrete fields in unique_fields.")
+    return Conflict(unique=tuple(unique), update=tuple(update))
+
+
+def _check_batch_size(batch_size: int | None) -> None:
+    if batch_size is not None and batch_size <= 0:
+        raise ValueError("Batch size must be a positive integer.")
+
+
+def _fields(opts: Any, names: Iterable[str] | None) -> list[Any]:
+    """The fields of these names; `pk` stands for those of the primary key."""
+    found: list[Any] = []
+    for name in names or ():
+        found.extend(opts.pk_fields if name == "pk" else [opts.get_field(name)])
+    return found
+
+
+def _check_concrete(fields: Iterable[Any], message: str) -> None:
+    if any(not getattr(field, "concrete", False) or field.many_to_many for field in fields):
+        raise ValueError(message)
+
+
+def _bulk_create(
+    model: Any,
+    objs: list[Any],
+    db: str,
+    dialect: Dialect,
+    batch_size: int | None,
+    conflict: Conflict | None,
+) -> Operation[list[Any]]:
+    if not objs:
+        return objs
+    _check_related(model, objs, "bulk_create")
+    opts = model._meta.concrete_model._meta
+    statements = [
+        batch
+        for part, with_key in _by_key(opts, objs)
+        for batch in _batches(opts, part, with_key, dialect, batch_size, conflict)
+    ]
+    if len(statements) == 1:
+        yield from _insert(statements, db, conflict)
+    else:
+        yield from in_block(_insert(statements, db, conflict), savepoint=False)
+    return objs
+
+
+def _check_related(model: Any, objs: Iterable[Any], name: str, fields: Any = None) -> None:
+    if plan_of(model).relations:
+        for obj in objs:
+            check_related(obj, name, fields)
+
+
+def _by_key(opts: Any, objs: list[Any]) -> Iterator[tuple[list[Any], bool]]:
+    """The objects that have a primary key, and those whose key the database makes."""
+    pk = opts.pk
+    if opts.is_composite_pk:
+        for obj in objs:
+            if not obj._is_pk_set():
+                obj.pk = pk.get_pk_value_on_save(obj)
+        parts = [obj._is_pk_set() for obj in objs]
+    else:
+        attname = pk.attname
+        values = [getattr(obj, attname) for obj in objs]
+        if None not in values:
+            yield objs, True
+            return
+        for obj, value in zip(objs, values, strict=True) if _can_make_key(pk) else ():
+            if value is None:
+                setattr(obj, attname, pk.get_pk_value_on_save(obj))
+        parts = [getattr(obj, attname) is not None for obj in objs]
+    for with_key in (True, False):
+        part = [obj for obj, has in zip(objs, parts, strict=True) if has is with_key]
+        if part:
+            yield part, with_key
+
+
+def _can_make_key(pk: Any) -> bool:
+    """Whether Python makes a key for an object that has none."""
+    return bool(pk.has_default()) or (
+        type(pk).get_pk_value_on_save is not Field.get_pk_value_on_save
+    )
+
+
+def _columns(opts: Any, objs: list[Any], with_key: bool) -> tuple[list[Any], list[Any]]:
+    """The fields that have values, and those whose values come back.
+
+    Columns that all objects leave to the database are left out.
+    """
+    fields, made = [], []
+    for field in opts.local_concrete_fields:
+        automatic = field.generated or (not with_key and field is opts.auto_field)
+        (made if automatic or _all_default(field, objs) else fields).append(field)
+    if not fields:
+        # Something has to stand in the statement; a key can.
+        fields = [field for field in opts.pk_fields if field is not opts.auto_field]
+        made = [field for field in made if field not in fields]
+    return fields, made
+
+
+def _all_default(field: Any, objs: list[Any]) -> bool:
+    """Whether the database fills in this column of all objects."""
+    return field.has_db_default() and all(is_default(getattr(o, field.attname)) for o in objs)
+
+
+def _batches(
+    opts: Any,
+    objs: list[Any],
+    with_key: bool,
+    dialect: Dialect,
+    batch_size: int | None,
+    conflict: Conflict | None,
+) -> Iterator[Batch]:
+    fields, made = _columns(opts, objs, with_key)
+    if conflict is not None and conflict.ignore:
+        made = []
+    return bulk_inserter(opts, fields, made, dialect, conflict).batches(objs, batch_size)
+
+
+def _insert(statements: Sequence[Batch], db: str, conflict: Conflict | None) -> Operation[None]:
+    for statement, store, objs in statements:
+        reply = yield from perform(statement)
+        if store is not None:
+            store(objs, reply)
+        ignoring = conflict is not None and conflict.ignore
+        for obj in objs:
+            if not ignoring or obj.pk is not None:
+                obj._saved_to(db)
+
+
+def insert_rows(
+    opts: Any,
+    fields: Sequence[Any],
+    rows: Iterable[Sequence[Any]],
+    dialect: Dialect,
+    *,
+    ignore_conflicts: bool = False,
+) -> Operation[None]:
+    """Insert rows of plain values, in the order of the fields: all of them, or none."""
+    conflict = Conflict(ignore=True) if ignore_conflicts else None
+    statements = list(bulk_inserter(opts, fields, (), dialect, conflict).rows(list(rows)))
+    inner = _perform_all(statements)
+    if len(statements) > 1:
+        inner = in_block(inner, savepoint=False)
+    yield from inner
+
+
+def _perform_all(statements: Iterable[Any]) -> Operation[None]:
+    for statement in statements:
+        yield from perform(statement)
+
+
+# --- bulk_update -----------------------------------------------------------------
+
+
+def bulk_update(
+    model: Any,
+    objs: Iterable[Any],
+    fields: Iterable[str],
+    db: str,
+    dialect: Dialect,
+    *,
+    batch_size: int | None = None,
+) -> Operation[int]:
+    """Update these fields of the objects' rows, each to the value that the object has.
+
+    Args:
+        batch_size: how many objects a statement has at most.
+    Returns:
+        The number of rows that were found.
+    Raises:
+        ValueError: an object has no primary key, or a field cannot be updated.
+        FieldDoesNotExist: a name is no field.
+    """
+    _check_batch_size(batch_size)
+    names = tuple(fields)
+    if not names:
+        raise ValueError("Field names must be given to bulk_update().")
+    objs = tuple(objs)
+    opts = model._meta
+    chosen = [opts.get_field(name) for name in names]
+    _check_concrete(chosen, "bulk_update() can only be used with concrete fields.")
+    keys = {*opts.pk_fields, *(f for p in opts.all_parents for f in p._meta.pk_fields)}
+    if any(field.primary_key or field in keys for field in chosen):
+        raise ValueError("bulk_update() cannot be used with primary key fields.")
+    if not all(obj._is_pk_set() for obj in objs):
+        raise ValueError("All bulk_update() objects must have a primary key set.")
+    if generated := [field.name for field in chosen if field.generated]:
+        raise ValueError(f"The database computes {listed(generated)}: it cannot be updated.")
+    return _bulk_update(model, objs, chosen, dialect, batch_size)
+
+
+def _bulk_update(
+    model: Any, objs: Sequence[Any], fields: list[Any], dialect: Dialect, batch_size: int | None
+) -> Operation[int]:
+    if not objs:
+        return 0
+    _check_related(model, objs, "bulk_update", fields)
+    tables: dict[Any, list[Any]] = {}
+    for field in fields:
+        tables.setdefault(field.model._meta.concrete_model._meta, []).append(field)
+    counted, *others = [
+        list(bulk_updater(opts, part, dialect).statements(objs, batch_size))
+        for opts, part in tables.items()
+    ]
+    if len(counted) == 1 and not others:
+        return int((yield from perform(counted[0])))
+    return (yield from in_block(_update(counted, others), savepoint=False))
+
+
+def _update(counted: Sequence[Any], others: Sequence[Sequence[Any]]) -> Operation[int]:
+    """Rows of the first table are counted: those of the others belong to the same objects."""
+    count = 0
+    for statement in counted:
+        count += yield from perform(statement)
+    for statements in others:
+        yield from _perform_all(statements)
+    return count
