@@ -27,7 +27,7 @@ from aorm.steps import Operation, call, in_block
 BATCH = 2000
 
 Deleted = tuple[int, dict[str, int]]
-_PLAIN = "plain_delete"
+_ALONE = "deleting_alone"
 
 
 # --- what a model is to deletion --------------------------------------------------------------
@@ -63,14 +63,31 @@ def _is_leaf(model: Any, from_field: Any = None) -> bool:
     )
 
 
-def _is_plain(model: Any) -> bool:
-    """Whether an object of this model is deleted by one statement and without a word."""
+class _Alone:
+    """What is kept of a model for deleting single objects.
+
+    Attributes:
+        plain: an object is deleted by one statement and without a word.
+        deleters: that statement, by dialect.
+        receivers: how many times receivers had changed when this was found out.
+    """
+
+    __slots__ = ("deleters", "plain", "receivers")
+
+    def __init__(self, model: Any, receivers: int) -> None:
+        self.plain = _is_leaf(model) and not _listened_to(model)
+        self.deleters: dict[Any, Any] = {}
+        self.receivers = receivers
+
+
+def _alone(model: Any) -> _Alone:
+    # `derived` is emptied when another model may have come to point to this one.
+    derived = model._meta.derived
+    known: _Alone | None = derived.get(_ALONE)
     receivers = pre_delete.generation + post_delete.generation
-    known = model._meta.derived.get(_PLAIN)
-    if known is None or known[0] != receivers:
-        plain = _is_leaf(model) and not _listened_to(model)
-        known = model._meta.derived[_PLAIN] = (receivers, plain)
-    return bool(known[1])
+    if known is None or known.receivers != receivers:
+        known = derived[_ALONE] = _Alone(model, receivers)
+    return known
 
 
 # --- entrances ----------------------------------------------------------------------------------
@@ -100,7 +117,7 @@ def delete_instance(
             "attribute is set to None."
         )
     using = using or router.db_for_write(model, instance=instance)
-    if _is_plain(model):
+    if _alone(model).plain:
         return (yield from _delete_one(instance, using))
     collector = Collector(using, origin=instance)
     yield from collector.collect([instance], keep_parents=keep_parents)
@@ -122,12 +139,18 @@ def delete_queryset(queryset: Any) -> Operation[Deleted]:
 
 
 def _delete_one(instance: Any, using: str) -> Operation[Deleted]:
-    options = type(instance)._meta
+    model = type(instance)
+    dialect = connections[using].dialect
+    deleters = _alone(model).deleters
+    statement = deleters.get(dialect)
+    if statement is None:
+        options = model._meta.concrete_model._meta
+        statement = deleters[dialect] = deleter(options, dialect)
     key = instance.pk
-    statement = deleter(options.concrete_model._meta, connections[using].dialect)
-    count = yield from delete_one(statement, *(key if len(statement.fields) > 1 else (key,)))
+    values = key if len(statement.fields) > 1 else (key,)
+    count = yield from delete_one(statement, *values)
     _forget_key(instance)
-    return count, {options.label: count}
+    return count, {model._meta.label: count}
 
 
 def _forget_key(instance: Any) -> None:
