@@ -170,7 +170,8 @@ def _columns(opts: Any, objs: list[Any], with_key: bool) -> tuple[list[Any], lis
 
     Columns that all objects leave to the database are left out.
     """
-    fields, made = [], []
+    fields: list[Any] = []
+    made: list[Any] = []
     for field in opts.local_concrete_fields:
         automatic = field.generated or (not with_key and field is opts.auto_field)
         (made if automatic or _all_default(field, objs) else fields).append(field)
