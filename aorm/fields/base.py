@@ -16,19 +16,7 @@ import datetime
 import decimal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import total_ordering
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Generic,
-    Literal,
-    Protocol,
-    Self,
-    TypeAlias,
-    TypedDict,
-    Unpack,
-    overload,
-)
+from typing import Any, ClassVar, Self, TypeAlias, Unpack, overload
 
 from aorm.conf import settings
 from aorm.errors import FieldError, ValidationError
@@ -38,49 +26,26 @@ from aorm.fields.choices import (
     flatten_choices,
     normalize_choices,
 )
+from aorm.fields.columns import ColumnTypes
 from aorm.fields.lookup_registry import RegisterLookupMixin
 from aorm.fields.registry import apps
+from aorm.fields.typed import FieldOptions, N, Resolvable, Typed, V, is_expression
 from aorm.functional import Promise, cached_property
 
-if TYPE_CHECKING:
-    # Defaults of type parameters come with Python 3.13; type checkers know them in all versions.
-    from typing_extensions import TypeVar
-
-    #: The type of the values.
-    V = TypeVar("V", default=Any)
-    #: What was given for `null`, so that the type of an attribute has `| None` or not.
-    N = TypeVar("N", Literal[True], Literal[False], default=Literal[False])
-
-    class Typed(Generic[V, N]):
-        """A field as the type checker sees it: a descriptor with a type of values."""
-
-        @overload
-        def __get__(self, instance: None, owner: Any) -> Self: ...
-        @overload
-        def __get__(self: Typed[V, Literal[True]], instance: object, owner: Any) -> V | None: ...
-        @overload
-        def __get__(self: Typed[V, Literal[False]], instance: object, owner: Any) -> V: ...
-        def __get__(self, instance: object, owner: Any) -> Any: ...
-
-        @overload
-        def __set__(
-            self: Typed[V, Literal[True]], instance: object, value: V | Resolvable | None
-        ) -> None: ...
-        @overload
-        def __set__(
-            self: Typed[V, Literal[False]], instance: object, value: V | Resolvable
-        ) -> None: ...
-        def __set__(self, instance: object, value: Any) -> None: ...
-
-else:
-    V = N = None
-
-    class Typed:
-        """At run time fields are neither generic nor descriptors."""
-
-        def __class_getitem__(cls, types):
-            return cls
-
+__all__ = [
+    "BLANK_CHOICE_DASH",
+    "LOOKUP_SEP",
+    "NOT_PROVIDED",
+    "AnyField",
+    "DatabaseDefault",
+    "Field",
+    "FieldOptions",
+    "N",
+    "Resolvable",
+    "Typed",
+    "V",
+    "is_expression",
+]
 
 LOOKUP_SEP = "__"
 BLANK_CHOICE_DASH = [("", "---------")]
@@ -88,26 +53,6 @@ BLANK_CHOICE_DASH = [("", "---------")]
 
 class NOT_PROVIDED:
     """Stands for a default that was not given."""
-
-
-class Resolvable(Protocol):
-    """What may stand in place of a value: an expression, a query set."""
-
-    def resolve(self, *args: Any, **kwargs: Any) -> Any: ...
-
-
-def is_expression(value: Any) -> bool:
-    """Whether the value is an expression of the query layer, which no field converts.
-
-    Paths and model instances are values even where they happen to have a method `resolve`.
-    """
-    kind = type(value)
-    return (
-        hasattr(kind, "resolve")
-        and not hasattr(kind, "_meta")
-        and not hasattr(kind, "__fspath__")
-        and not isinstance(value, type)
-    )
 
 
 class DatabaseDefault:
@@ -120,32 +65,6 @@ class DatabaseDefault:
 
     def __repr__(self) -> str:
         return "DatabaseDefault()"
-
-
-class FieldOptions(TypedDict, total=False):
-    """The options that every field takes by keyword, `null` apart."""
-
-    primary_key: bool
-    max_length: int | None
-    unique: bool
-    blank: bool
-    db_index: bool
-    rel: Any
-    default: Any
-    editable: bool
-    serialize: bool
-    unique_for_date: str | None
-    unique_for_month: str | None
-    unique_for_year: str | None
-    choices: Any
-    help_text: Any
-    db_column: str | None
-    db_tablespace: str | None
-    auto_created: bool
-    validators: Iterable[Callable[[Any], None]]
-    error_messages: Mapping[str, str] | None
-    db_comment: str | None
-    db_default: Any
 
 
 #: Option, its default, and the attribute that holds what was given where that is another one.
@@ -176,7 +95,7 @@ _OPTIONS: tuple[tuple[str, Any, str], ...] = (
 
 
 @total_ordering
-class Field(RegisterLookupMixin, Typed[V, N]):
+class Field(RegisterLookupMixin, ColumnTypes, Typed[V, N]):
     """A column of a model, or something else that a model has by name.
 
     Args: as of Django's fields.  `default` may be a function without arguments; `db_default` is a
@@ -192,8 +111,6 @@ class Field(RegisterLookupMixin, Typed[V, N]):
     #: class here that can stand in queries as well.
     database_default_class: ClassVar[Any] = DatabaseDefault
 
-    #: What `get_internal_type` gives; empty: the name of the class.
-    internal_type: ClassVar[str] = ""
     empty_strings_allowed: bool = True
     empty_values: ClassVar[Sequence[Any]] = (None, "", [], (), {})
     default_validators: Sequence[Callable[[Any], None]] = ()
@@ -207,6 +124,9 @@ class Field(RegisterLookupMixin, Typed[V, N]):
         ),
     }
     description: str = "A field"
+
+    #: Cached attributes that a copy, which may go to another model, must not take along.
+    derived_from_model: ClassVar[tuple[str, ...]] = ("_get_default",)
 
     # Fields compare by the order of their making; those made automatically come before.
     creation_counter: int = 0
@@ -348,6 +268,8 @@ class Field(RegisterLookupMixin, Typed[V, N]):
     def __copy__(self) -> Self:
         copied = type(self).__new__(type(self))
         copied.__dict__.update(self.__dict__)
+        for name in self.derived_from_model:
+            copied.__dict__.pop(name, None)
         if "instance_lookups" in copied.__dict__:
             copied.instance_lookups = dict(self.instance_lookups)
         return copied
@@ -654,54 +576,6 @@ class Field(RegisterLookupMixin, Typed[V, N]):
         """Take over a cleaned value."""
         setattr(instance, self.name, data)
 
-    # --- types in the database ------------------------------------------------------
-
-    def get_internal_type(self) -> str:
-        """The name of the kind of field, by which a database knows its column type."""
-        return self.internal_type or type(self).__name__
-
-    def db_type_parameters(self, connection: Any) -> Mapping[str, Any]:
-        """What the text of a column type may refer to."""
-        return _TypeParameters(self, connection)
-
-    def db_type(self, connection: Any) -> str | None:
-        """The column type in this kind of database; None: no column is made.
-
-        Args:
-            connection: a database or a dialect.
-        """
-        template = connection.data_types.get(self.get_internal_type())
-        return self._filled(template, connection)
-
-    def db_check(self, connection: Any) -> str | None:
-        """The condition that the column type brings with it, or None."""
-        template = connection.data_type_check_constraints.get(self.get_internal_type())
-        return self._filled(template, connection)
-
-    def db_type_suffix(self, connection: Any) -> str | None:
-        """What stands behind the column type, or None."""
-        suffix = connection.data_types_suffix.get(self.get_internal_type())
-        return None if suffix is None else str(suffix)
-
-    def rel_db_type(self, connection: Any) -> str | None:
-        """The column type of a foreign key that points to this field."""
-        return self.db_type(connection)
-
-    def cast_db_type(self, connection: Any) -> str | None:
-        """The type in a CAST to this kind of field."""
-        template = connection.cast_types.get(self.get_internal_type())
-        return self.db_type(connection) if template is None else self._filled(template, connection)
-
-    def db_parameters(self, connection: Any) -> dict[str, Any]:
-        """Column type, check and (for texts) collation together."""
-        return {"type": self.db_type(connection), "check": self.db_check(connection)}
-
-    def _filled(self, template: Any, connection: Any) -> str | None:
-        if template is None:
-            return None
-        parameters = self.db_type_parameters(connection)
-        return str(template(parameters) if callable(template) else template % parameters)
-
 
 #: Any field at all, for annotations.
 AnyField: TypeAlias = "Field[Any, Any]"
@@ -715,30 +589,6 @@ _SHOWN_AS_THEY_ARE = (
     datetime.date,
     datetime.time,
 )
-
-
-class _TypeParameters(Mapping[str, Any]):
-    """A field's attributes by name; with `qn_` before it, the attribute as a quoted name."""
-
-    def __init__(self, field: AnyField, connection: Any) -> None:
-        self._field = field
-        self._connection = connection
-
-    def __getitem__(self, name: str) -> Any:
-        if name.startswith("qn_"):
-            return self._connection.quote(self[name[3:]])
-        try:
-            return self._field.__dict__[name]
-        except KeyError:
-            if hasattr(type(self._field), name):
-                return getattr(self._field, name)
-            raise
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._field.__dict__)
-
-    def __len__(self) -> int:
-        return len(self._field.__dict__)
 
 
 def _load_field(app_label: str, model_name: str, field_name: str) -> Any:

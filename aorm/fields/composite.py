@@ -53,6 +53,7 @@ class CompositePrimaryKey(Field[Any]):
 
     descriptor_class = CompositeAttribute
     empty_strings_allowed = False
+    derived_from_model = (*Field.derived_from_model, "fields", "attnames", "columns")
 
     def __init__(self, *args: str, **kwargs: Any) -> None:
         if (

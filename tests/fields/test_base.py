@@ -199,6 +199,13 @@ def test_database_default_is_a_marker():
     assert IntegerField().db_default is NOT_PROVIDED
 
 
+def test_copy_has_its_own_database_default():
+    field = IntegerField(db_default=3)
+    field.get_default()
+    copied = copy.deepcopy(field)
+    assert copied.get_default().field is copied
+
+
 # --- choices -----------------------------------------------------------------------
 
 

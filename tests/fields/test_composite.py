@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from aorm.errors import FieldError
@@ -100,3 +102,11 @@ def test_deconstruct(key):
     path = "aorm.models.CompositePrimaryKey"
     assert key.deconstruct() == (None, path, ["tenant", "id"], {})
     assert key.clone().field_names == ("tenant", "id")
+
+
+def test_copy_belongs_to_the_model_it_is_put_on(make_model, model, key):
+    assert [field.model for field in key.fields] == [model, model]
+    fields = {"tenant": Reference(), "id": CharField()}
+    copied = copy.deepcopy(key)
+    child = make_model(pk=copied, **fields)
+    assert [field.model for field in copied.fields] == [child, child]
