@@ -8,13 +8,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from keyword import iskeyword
 from typing import Any, NamedTuple, cast
 
 from aorm.fields.base import DatabaseDefault, Field, is_expression
 from aorm.sql.dialect import Dialect
-from aorm.sql.dialects.values import CommonValues, column_field, kind_of, overrides
+from aorm.sql.dialects.values import CommonValues, Direct, column_field, kind_of, overrides
 
 _CONVERTING = ("get_prep_value", "to_python", "get_db_prep_value", "get_db_prep_save")
 _CACHE = "_write_statements"
@@ -27,12 +27,11 @@ class NotPlain(Exception):
 class Binder(NamedTuple):
     """How a value of a field gets into a statement.
 
-    `condition` is an expression over `{0}`: where it is true the value is bound as it is;
-    otherwise `function` gives what is bound, or raises NotPlain.
+    `direct` is the short way for most values; `function` gives what is bound for any, or raises
+    NotPlain.
     """
 
-    condition: str | None
-    names: Mapping[str, Any]
+    direct: Direct | None
     function: Callable[[Any], Any]
 
 
@@ -52,8 +51,7 @@ def binder(field: Field[Any], dialect: Dialect) -> Binder:
     fields = (field,) if column is field else (field, column)
     own = not any(overrides(f, name) for f in fields for name in _CONVERTING)
     function = _binding_function(field, column, dialect, own)
-    condition, names = values_of(dialect).plain(dialect, field) if own else (None, {})
-    return Binder(condition, names, function)
+    return Binder(values_of(dialect).direct(dialect, field) if own else None, function)
 
 
 def _binding_function(
@@ -110,14 +108,14 @@ class Code:
 
     def bound(self, field: Field[Any], value: str) -> str:
         """An expression for what is bound; `value` is one for the value of the field."""
-        condition, names, function = binder(field, self.dialect)
+        direct, function = binder(field, self.dialect)
         bind = self.name("bind", function)
-        if condition is None:
+        if direct is None:
             return f"{bind}({value})"
-        self.names.update(names)
+        self.names.update(direct.names)
         # The value is read once, by whatever stands first in the condition.
-        read = condition.replace("{0}", f"(v := {value})", 1).replace("{0}", "v")
-        return f"(v if {read} else {bind}(v))"
+        read = direct.condition.replace("{0}", f"(v := {value})", 1).replace("{0}", "v")
+        return f"({direct.value.replace('{0}', 'v')} if {read} else {bind}(v))"
 
     def saved(self, field: Field[Any], add: bool) -> str:
         """An expression for the value of the instance `o` that is going to be saved."""

@@ -120,6 +120,8 @@ class Inserter:
         self.params = instance_values(self.fields, dialect, True)
         self.row = row_values(self.fields, dialect)
         self.store = storing(self.returning, dialect)
+        self._may_default = [field for field in self.fields if field.has_db_default()]
+        self._without: dict[tuple[str, ...], Inserter] = {}
 
     def _sql(
         self, fields: Sequence[Field[Any]], values: Sequence[str], returning: Sequence[Field[Any]]
@@ -135,11 +137,33 @@ class Inserter:
 
     def statement(self, instance: Any) -> tuple[Statement, Sequence[Field[Any]]]:
         """The statement for an instance, and the fields that come back."""
+        if self._may_default:
+            own = self._for(instance)
+            if own is not self:
+                return own.statement(instance)
         try:
             params = self.params(instance)
         except NotPlain:
             return self.computed([field.pre_save(instance, True) for field in self.fields])
         return (Fetch if self.returning else Execute)(self.sql, params), self.returning
+
+    def _for(self, instance: Any) -> Inserter:
+        """The INSERT without the columns that the instance leaves to the database."""
+        left = [
+            field
+            for field in self._may_default
+            if isinstance(getattr(instance, field.attname), DatabaseDefault)
+        ]
+        if not left:
+            return self
+        key = tuple([field.attname for field in left])
+        found = self._without.get(key)
+        if found is None:
+            fields = [field for field in self.fields if field not in left]
+            back = [*self.returning, *(field for field in left if field not in self.returning)]
+            found = Inserter(self.opts, fields, back, self.dialect, self.conflict)
+            self._without[key] = found
+        return found
 
     def computed(self, values: Sequence[Any]) -> tuple[Statement, Sequence[Field[Any]]]:
         """The statement for values with expressions among them, which come back as well."""
@@ -179,12 +203,14 @@ def saving_inserter(opts: Any, dialect: Dialect, with_pk: bool) -> Inserter:
     Args:
         with_pk: whether the automatic primary key has a value; otherwise it comes back.
     """
-    key = ("save", dialect, with_pk)
-    found = opts.__dict__.get("_saving_inserters", {}).get(key)
+    try:
+        found = opts.__dict__["_saving_inserters"][dialect, with_pk]
+    except KeyError:
+        found = None
     # A field that was added later makes another list of fields.
     if found is None or found.source is not opts.local_concrete_fields:
         found = _saving_inserter(opts, dialect, with_pk)
-        opts.__dict__.setdefault("_saving_inserters", {})[key] = found
+        opts.__dict__.setdefault("_saving_inserters", {})[dialect, with_pk] = found
     return cast(Inserter, found)
 
 
@@ -210,6 +236,8 @@ class Updater:
             an expression.
         returning: the fields that come back; `store(instance, row)` sets them.
     """
+
+    source: Any = None
 
     def __init__(
         self,
@@ -290,15 +318,18 @@ def updater(
 
 def saving_updater(opts: Any, dialect: Dialect) -> Updater:
     """The UPDATE of all columns of a model's own table but its key, for `Model.save`."""
-    key = ("update", dialect)
-    found = opts.__dict__.get("_saving_updaters", {}).get(key)
-    if found is None or found[0] is not opts.local_concrete_fields:
+    try:
+        found = opts.__dict__["_saving_updaters"][dialect]
+    except KeyError:
+        found = None
+    if found is None or found.source is not opts.local_concrete_fields:
         local, keys = opts.local_concrete_fields, opts.pk_fields
         fields = [field for field in local if field not in keys]
         made = [field for field in local if field.generated]
-        found = (local, Updater(opts, fields, dialect, made))
-        opts.__dict__.setdefault("_saving_updaters", {})[key] = found
-    return cast(Updater, found[1])
+        found = Updater(opts, fields, dialect, made)
+        found.source = local
+        opts.__dict__.setdefault("_saving_updaters", {})[dialect] = found
+    return cast(Updater, found)
 
 
 # --- DELETE ----------------------------------------------------------------------

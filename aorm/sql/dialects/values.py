@@ -18,7 +18,7 @@ from decimal import Context, Decimal
 from enum import Enum
 from functools import cache, partial
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
 from aorm.sql.dialect import Adapter, Conversion, Converter, Dialect
@@ -410,6 +410,14 @@ def _then_user(conversion: Conversion | None, field: Any, dialect: Dialect) -> C
     return NullConversion(f"{name}({{0}})", names, convert)
 
 
+class Direct(NamedTuple):
+    """What is stored, as an expression over `{0}`, for values that meet a condition over it."""
+
+    condition: str
+    value: str
+    names: Mapping[str, Any]
+
+
 class CommonValues:
     """What a field of the user adds, around what the dialect does by itself."""
 
@@ -441,15 +449,15 @@ class CommonValues:
         column = column_field(field)
         return self.own_adapter(dialect, column, kind_of(column), False)
 
-    def plain(self, dialect: Dialect, field: Any) -> tuple[str | None, dict[str, Any]]:
-        """A condition over `{0}` for values that are stored as they are, and its names."""
+    def direct(self, dialect: Dialect, field: Any) -> Direct | None:
+        """How most values of a field are stored, in one expression; None where there is none."""
         column = column_field(field)
         classes = self.plain_classes.get(kind_of(column), frozenset()) & column.plain_types
         if not classes:
-            return None, {}
+            return None
         names = {kind.__name__: kind for kind in sorted(classes, key=lambda kind: kind.__name__)}
         condition = " or ".join(f"{{0}}.__class__ is {name}" for name in names)
-        return (f"{condition} or {{0}} is None" if field.null else condition), names
+        return Direct(f"{condition} or {{0}} is None" if field.null else condition, "{0}", names)
 
     def own_adapter(
         self, dialect: Dialect, field: Any, kind: str, expression: bool
@@ -506,6 +514,23 @@ class SqliteValues(CommonValues):
         if rounded is None:
             return super().storing_adapter(dialect, field)
         return lambda value: sqlite_number(rounded(value))
+
+    def direct(self, dialect: Dialect, field: Any) -> Direct | None:
+        """As for every dialect; and the usual kind of time is written at once."""
+        kind = kind_of(field)
+        if kind == "DateTimeField":
+            zone_now = "UTC" if dialect.use_tz else "None"
+            naive = ".replace(tzinfo=None)" if dialect.use_tz else ""
+            return Direct(
+                f"{{0}}.__class__ is datetime and {{0}}.tzinfo is {zone_now}",
+                f"{{0}}{naive}.isoformat(' ')",
+                {"datetime": datetime.datetime, "UTC": UTC},
+            )
+        if kind == "DateField" and datetime.date in column_field(field).plain_types:
+            return Direct("{0}.__class__ is date", "{0}.isoformat()", {"date": datetime.date})
+        if kind == "UUIDField" and uuid.UUID in column_field(field).plain_types:
+            return Direct("{0}.__class__ is UUID", "{0}.hex", {"UUID": uuid.UUID})
+        return super().direct(dialect, field)
 
     def own_adapter(
         self, dialect: Dialect, field: Any, kind: str, expression: bool
@@ -600,12 +625,12 @@ class PostgresqlValues(CommonValues):
         "UUIDField": frozenset({uuid.UUID}),
     }
 
-    def plain(self, dialect: Dialect, field: Any) -> tuple[str | None, dict[str, Any]]:
+    def direct(self, dialect: Dialect, field: Any) -> Direct | None:
         """As for every dialect; and aware times need nothing."""
         if kind_of(field) == "DateTimeField":
             condition = "{0}.__class__ is datetime and {0}.tzinfo is not None"
-            return condition, {"datetime": datetime.datetime}
-        return super().plain(dialect, field)
+            return Direct(condition, "{0}", {"datetime": datetime.datetime})
+        return super().direct(dialect, field)
 
     def own_adapter(
         self, dialect: Dialect, field: Any, kind: str, expression: bool
