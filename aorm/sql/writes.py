@@ -203,15 +203,16 @@ def saving_inserter(opts: Any, dialect: Dialect, with_pk: bool) -> Inserter:
     Args:
         with_pk: whether the automatic primary key has a value; otherwise it comes back.
     """
+    found: Inserter | None
     try:
-        found = opts.__dict__["_saving_inserters"][dialect, with_pk]
-    except KeyError:
+        found = opts._saving_inserters[dialect, with_pk]
+    except (AttributeError, KeyError):
         found = None
     # A field that was added later makes another list of fields.
     if found is None or found.source is not opts.local_concrete_fields:
         found = _saving_inserter(opts, dialect, with_pk)
         opts.__dict__.setdefault("_saving_inserters", {})[dialect, with_pk] = found
-    return cast(Inserter, found)
+    return found
 
 
 def _saving_inserter(opts: Any, dialect: Dialect, with_pk: bool) -> Inserter:
@@ -318,9 +319,10 @@ def updater(
 
 def saving_updater(opts: Any, dialect: Dialect) -> Updater:
     """The UPDATE of all columns of a model's own table but its key, for `Model.save`."""
+    found: Updater | None
     try:
-        found = opts.__dict__["_saving_updaters"][dialect]
-    except KeyError:
+        found = opts._saving_updaters[dialect]
+    except (AttributeError, KeyError):
         found = None
     if found is None or found.source is not opts.local_concrete_fields:
         local, keys = opts.local_concrete_fields, opts.pk_fields
@@ -329,7 +331,7 @@ def saving_updater(opts: Any, dialect: Dialect) -> Updater:
         found = Updater(opts, fields, dialect, made)
         found.source = local
         opts.__dict__.setdefault("_saving_updaters", {})[dialect] = found
-    return cast(Updater, found)
+    return found
 
 
 # --- DELETE ----------------------------------------------------------------------
