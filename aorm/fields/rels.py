@@ -260,6 +260,13 @@ class ForeignObjectRel(RelationCache):
         model = self.related_model
         return f"<{type(self).__name__}: {model._meta.app_label}.{model._meta.model_name}>"
 
+    def __copy__(self) -> Any:
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        for derived in ("cache_attname", "accessor_name"):
+            copied.__dict__.pop(derived, None)
+        return copied
+
     def __reduce__(self) -> Any:
         if getattr(self.field, "model", None) is not None and self.field.remote_field is self:
             return (_remote_field_of, (self.field,))

@@ -88,6 +88,19 @@ def _from_parent_chain(instance: Any, field: Any) -> Any:
     return getattr(instance, link.attname)
 
 
+def static(cls: type, name: str) -> Any:
+    """What a class has under a name, without asking descriptors; None without it."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
+def owned(cls: type, name: str) -> bool:
+    """Whether a descriptor of the class answers for this name."""
+    return hasattr(type(static(cls, name)), "__get__")
+
+
 def missing_attribute(instance: Any, name: str) -> Any:
     """What an instance answers for a name that it does not hold.
 
@@ -98,6 +111,9 @@ def missing_attribute(instance: Any, name: str) -> Any:
     if field is not None:
         load(instance, field)
         return instance.__dict__[name]
+    if owned(type(instance), name):
+        # A property, or a relation to nothing, has just refused: let it say so itself.
+        return static(type(instance), name).__get__(instance, type(instance))
     message = f"{type(instance).__name__!r} object has no attribute {name!r}"
     if not name.startswith("_"):
         near = difflib.get_close_matches(name, instance._meta.field_names, n=3)

@@ -32,7 +32,7 @@ from aorm.fields.options import Options
 from aorm.fields.registry import current_apps, hooks, model_key, related_label
 from aorm.fields.relations import OneToOneField
 from aorm.models.construct import forget_init
-from aorm.models.deferred import DeferredAttribute
+from aorm.models.deferred import DeferredAttribute, owned, static
 from aorm.models.overrides import bridge_faces
 from aorm.operations.signals import class_prepared
 
@@ -85,6 +85,9 @@ class ModelBase(type):
                 field = options._columns_by_attname.get(name)
                 if field is not None:
                     return DeferredAttribute(field)
+        if owned(cls, name):
+            # It is there and has just refused: let it say so itself.
+            return static(cls, name).__get__(None, cls)
         raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     @property
