@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aorm.sql.binding import storing
+from aorm.sql.binding import kept, storing
 from aorm.sql.writes import Deleter, Inserter, Updater
 from aorm.steps import Fetch, Operation, perform
 
@@ -15,7 +15,7 @@ def insert(inserter: Inserter, instance: Any) -> Operation[None]:
     statement, returned = inserter.statement(instance)
     reply = yield from perform(statement)
     if returned and reply:
-        _store(inserter, instance, reply[0], returned)
+        store(inserter, instance, reply[0], returned)
 
 
 def update(updater: Updater, instance: Any) -> Operation[bool]:
@@ -25,17 +25,20 @@ def update(updater: Updater, instance: Any) -> Operation[bool]:
     if not isinstance(statement, Fetch):
         return bool(reply)
     if reply:
-        _store(updater, instance, reply[0], returned)
+        store(updater, instance, reply[0], returned)
     return bool(reply)
 
 
-def _store(
+def store(
     writer: Inserter | Updater, instance: Any, row: Sequence[Any], returned: Sequence[Any]
 ) -> None:
+    """Set the fields that came back."""
     if returned is writer.returning:
         writer.store(instance, row)
-    else:
-        storing(returned, writer.dialect)(instance, row)
+        return
+    key = ("store", writer.dialect, *(field.attname for field in returned))
+    made = kept(writer.opts, key, lambda: storing(returned, writer.dialect))
+    made(instance, row)
 
 
 def delete_one(deleter: Deleter, *values: Any) -> Operation[int]:
