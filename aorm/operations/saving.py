@@ -232,7 +232,9 @@ def save(
         ValueError: the arguments contradict each other, or a related object is not saved.
         DatabaseError: a forced update found no row.
     """
-    check_related(instance, "save")
+    plan = plan_of(type(instance))
+    if plan.relations:
+        check_related(instance, "save")
     if force_insert and (force_update or update_fields):
         raise ValueError("Cannot force both insert and updating in model saving.")
     if update_fields is not None:
@@ -242,7 +244,19 @@ def save(
         update_fields = fields_to_update(instance, update_fields, db)
     elif not force_insert:
         update_fields = fields_to_update(instance, None, db)
-    yield from save_base(instance, db, False, force_insert, force_update, update_fields)
+    if plan.parents or pre_save.receivers or post_save.receivers or isinstance(force_insert, tuple):
+        yield from save_base(instance, db, False, force_insert, force_update, update_fields)
+        return
+    # One table, and nobody who listens: no more than the statement.
+    dialect = connections[db].dialect
+    pk_set = _settle_key(instance, plan, bool(force_update or update_fields))
+    if not pk_set:
+        yield from insert(saving_inserter(plan.options, dialect, False), instance)
+    elif force_insert or _is_new(instance, plan, force_update, update_fields):
+        yield from _insert(instance, plan, dialect, True)
+    else:
+        yield from _update_or_insert(instance, plan, dialect, force_update, update_fields)
+    instance._saved_to(db)
 
 
 def save_base(
@@ -350,27 +364,50 @@ def _save_table(
     update_fields: Any,
 ) -> Operation[bool]:
     """Save the part of an instance that one table holds; whether there was a row."""
-    options = plan.options
-    pk_set = _key_is_set(instance, plan)
-    if not pk_set:
-        value = options.pk.get_pk_value_on_save(instance)
-        if value is not None:
-            setattr(instance, options.pk.attname, value)
-            pk_set = _key_is_set(instance, plan)
-        if not pk_set and (force_update or update_fields):
-            raise ValueError("Cannot force an update in save() with no primary key.")
-    if (
-        plan.pk_by_default
-        and not force_insert
-        and not force_update
-        and not update_fields
-        and _adding(instance.__dict__)
-    ):
-        force_insert = True
-    if pk_set and not force_insert:
-        updated = yield from _update(instance, options, dialect, force_update, update_fields)
-        if updated:
+    pk_set = _settle_key(instance, plan, bool(force_update or update_fields))
+    if not pk_set or force_insert or _is_new(instance, plan, force_update, update_fields):
+        yield from _insert(instance, plan, dialect, pk_set)
+        return False
+    return (yield from _update_or_insert(instance, plan, dialect, force_update, update_fields))
+
+
+def _settle_key(instance: Any, plan: Plan, updating: bool) -> bool:
+    """Give the instance the default of its key where it has none; whether it has one now."""
+    if _key_is_set(instance, plan):
+        return True
+    pk = plan.options.pk
+    value = pk.get_pk_value_on_save(instance)
+    if value is not None:
+        setattr(instance, pk.attname, value)
+        if _key_is_set(instance, plan):
             return True
+    if updating:
+        raise ValueError("Cannot force an update in save() with no primary key.")
+    return False
+
+
+def _is_new(instance: Any, plan: Plan, force_update: bool, update_fields: Any) -> bool:
+    """Whether the key comes from a default, so that there cannot be a row to update."""
+    return (
+        plan.pk_by_default and not force_update and not update_fields and _adding(instance.__dict__)
+    )
+
+
+def _insert(instance: Any, plan: Plan, dialect: Dialect, pk_set: bool) -> Operation[None]:
+    yield from insert(saving_inserter(plan.options, dialect, pk_set), instance)
+    auto = plan.auto
+    if auto is not None and pk_set:
+        # The database may have made another type of it.
+        value = getattr(instance, auto.attname)
+        if value.__class__ is not int and not is_expression(value):
+            setattr(instance, auto.attname, auto.to_python(value))
+
+
+def _update_or_insert(
+    instance: Any, plan: Plan, dialect: Dialect, force_update: bool, update_fields: Any
+) -> Operation[bool]:
+    updated = yield from _update(instance, plan.options, dialect, force_update, update_fields)
+    if not updated:
         if force_update or update_fields:
             message = (
                 "Forced update did not affect any rows."
@@ -379,14 +416,8 @@ def _save_table(
             )
             # In a block, so that an open transaction is marked for rollback.
             yield from in_block(_fail(instance.NotUpdated(message)), savepoint=False)
-    yield from insert(saving_inserter(options, dialect, pk_set), instance)
-    auto = plan.auto
-    if auto is not None and pk_set:
-        # The database may have made another type of it.
-        value = getattr(instance, auto.attname)
-        if value.__class__ is not int and not is_expression(value):
-            setattr(instance, auto.attname, auto.to_python(value))
-    return False
+        yield from _insert(instance, plan, dialect, True)
+    return updated
 
 
 def _key_is_set(instance: Any, plan: Plan) -> bool:
