@@ -47,8 +47,8 @@ class Database:
     """A database under its alias: configuration, dialect and pools.
 
     `dialect` is what the SQL layer needs to know of it; of that only `quote` and
-    `connection_functions` are used here: tuples of (name, number of arguments, function or aggregate
-    class, deterministic), made known to each connection of SQLite.
+    `connection_functions` are used here: tuples of (name, number of arguments, function or
+    aggregate class, deterministic), made known to each connection of SQLite.
     """
 
     def __init__(self, alias: str, url: str, *, dialect: Any = None, **options: Any) -> None:
@@ -75,6 +75,10 @@ class Database:
             if hasattr(self._dialect, "for_settings"):
                 self._dialect = self._dialect.for_settings(settings.USE_TZ, settings.TIME_ZONE)
         return self._dialect
+
+    def set_dialect(self, dialect: Any) -> None:
+        """Hand in the dialect of this database's vendor."""
+        self._dialect, self._generation = dialect, -1
 
     @property
     def url(self) -> str:
@@ -157,7 +161,7 @@ class Database:
     # --- statements of the user's own ---------------------------------------------------
 
     def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
-        """Run SQL in the current transaction, or on its own: the rows, or the number of changed ones.
+        """Run SQL in the current transaction, or on its own: its rows, or how many it changed.
 
         Values are `%s` (or `%(name)s`) in the text, or in the database's own way (`?`, `$1`).
         """
@@ -167,7 +171,7 @@ class Database:
     async def aexecute(
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> Any:
-        """Run SQL in the current transaction, or on its own: the rows, or the number of changed ones."""
+        """Run SQL in the current transaction, or on its own: its rows, or how many it changed."""
         result = await self._arun_raw(*native(self.vendor, sql, params))
         return result.rowcount if result.rows is None else result.rows
 
@@ -219,7 +223,8 @@ class Database:
     @property
     def savepoint_ids(self) -> list[str | None]:
         """The savepoints of the nested blocks, outermost first; None for one without."""
-        block, names = open_block(self.block()), []
+        block = open_block(self.block())
+        names: list[str | None] = []
         while block is not None and block.parent is not None:
             names.insert(0, block.savepoint)
             block = block.parent

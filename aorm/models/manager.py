@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from aorm.models.queryset import QuerySet
+from aorm.models.queryset import MANAGER_HOOK, QuerySet
 
 from aorm.operations.routing import router
 
@@ -293,5 +293,13 @@ class EmptyManager(Manager[M]):
     def get_queryset(self) -> QuerySet[M]:
         return super().get_queryset().none()
 
+
+def _as_manager(queryset_class: type[QuerySet[Any]]) -> Any:
+    manager = Manager.from_queryset(queryset_class)()
+    manager._built_with_asmanager = True
+    return manager
+
+
+MANAGER_HOOK.make = _as_manager
 
 __all__ = ["BaseManager", "EmptyManager", "Manager", "ManagerDescriptor"]

@@ -91,7 +91,9 @@ class Dialect:
     def quote(self, name: str) -> Identifier:
         """The name as an identifier; FieldError where it cannot be one."""
         if not name or "\0" in name:
-            raise FieldError(f"{name!r} cannot be a name in SQL: it is empty or has a null character")
+            raise FieldError(
+                f"{name!r} cannot be a name in SQL: it is empty or has a null character"
+            )
         if len(name) > 1 and name[0] == '"' == name[-1] and '"' not in name[1:-1]:
             return Identifier(name)
         return Identifier('"' + name.replace('"', '""') + '"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aorm.errors import FieldError, FullResultSet
@@ -97,8 +98,7 @@ def value_sql(
     sql, params = finish(rendered, dialect)
     bound = [_bound(param, values, dialect) for param in params]
     if dialect.numbered and first > 1:
-        for number in range(len(bound), 0, -1):
-            sql = sql.replace(f"${number}", f"${number + first - 1}")
+        sql = re.sub(r"\$(\d+)", lambda m: f"${int(m[1]) + first - 1}", sql)
     return sql, bound
 
 

@@ -1,0 +1,52 @@
+"""aorm: Django's query language, natively asynchronous, without Django."""
+
+from aorm import errors, models
+from aorm.conf import settings
+from aorm.configure import configure
+from aorm.connections import (
+    aon_commit,
+    aset_rollback,
+    aget_rollback,
+    async_to_sync,
+    atomic,
+    capture_queries,
+    connections,
+    detached,
+    get_rollback,
+    on_commit,
+    set_rollback,
+    sync_to_async,
+)
+from aorm.fields.registry import apps, isolate_apps
+from aorm.operations.routing import router
+from aorm.tables import aclose, acreate_tables, adrop_tables, close, create_tables, drop_tables
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "aclose",
+    "acreate_tables",
+    "adrop_tables",
+    "aget_rollback",
+    "aon_commit",
+    "apps",
+    "aset_rollback",
+    "async_to_sync",
+    "atomic",
+    "capture_queries",
+    "close",
+    "configure",
+    "connections",
+    "create_tables",
+    "detached",
+    "drop_tables",
+    "errors",
+    "get_rollback",
+    "isolate_apps",
+    "models",
+    "on_commit",
+    "router",
+    "set_rollback",
+    "settings",
+    "sync_to_async",
+]

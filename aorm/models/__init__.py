@@ -1,0 +1,186 @@
+"""All that a module of models needs, under Django's names."""
+
+from aorm.errors import (
+    FieldDoesNotExist,
+    MultipleObjectsReturned,
+    ObjectDoesNotExist,
+    ProtectedError,
+    RestrictedError,
+)
+from aorm.fields.base import NOT_PROVIDED, Field
+from aorm.fields.composite import CompositePrimaryKey
+from aorm.fields.constraints import BaseConstraint, CheckConstraint, Deferrable, UniqueConstraint
+from aorm.fields.dates import DateField, DateTimeField, DurationField, TimeField
+from aorm.fields.enums import Choices, IntegerChoices, TextChoices
+from aorm.fields.indexes import Index
+from aorm.fields.json import JSONField
+from aorm.fields.numbers import (
+    AutoField,
+    BigAutoField,
+    BigIntegerField,
+    DecimalField,
+    FloatField,
+    IntegerField,
+    PositiveBigIntegerField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    SmallAutoField,
+    SmallIntegerField,
+)
+from aorm.fields.on_delete import (
+    CASCADE,
+    DB_CASCADE,
+    DB_SET_DEFAULT,
+    DB_SET_NULL,
+    DO_NOTHING,
+    PROTECT,
+    RESTRICT,
+    SET,
+    SET_DEFAULT,
+    SET_NULL,
+)
+from aorm.fields.relations import ForeignKey, ForeignObject, ManyToManyField, OneToOneField
+from aorm.fields.rels import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
+from aorm.fields.text import CharField, EmailField, SlugField, TextField, URLField
+from aorm.fields.various import (
+    BinaryField,
+    BooleanField,
+    GeneratedField,
+    GenericIPAddressField,
+    UUIDField,
+)
+from aorm.models import related  # noqa: F401  the descriptors of relations
+from aorm.models.base import DEFERRED, Model
+from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, RAISE
+from aorm.models.manager import Manager
+from aorm.models.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
+from aorm.models.queryset import QuerySet
+from aorm.query import functions  # noqa: F401
+from aorm.query.aggregates import (
+    Aggregate,
+    AnyValue,
+    Avg,
+    Count,
+    Max,
+    Min,
+    StdDev,
+    StringAgg,
+    Sum,
+    Variance,
+)
+from aorm.query.conditions import Q
+from aorm.query.expressions import (
+    Case,
+    Exists,
+    Expression,
+    ExpressionList,
+    ExpressionWrapper,
+    F,
+    Func,
+    OrderBy,
+    OuterRef,
+    Subquery,
+    Transform,
+    Value,
+    When,
+)
+from aorm.query.lookups import Lookup
+from aorm.query import related_lookups  # noqa: F401  registers the lookups of relations
+
+__all__ = [
+    "CASCADE",
+    "DB_CASCADE",
+    "DB_SET_DEFAULT",
+    "DB_SET_NULL",
+    "DEFERRED",
+    "DO_NOTHING",
+    "FETCH_ONE",
+    "FETCH_PEERS",
+    "NOT_PROVIDED",
+    "PROTECT",
+    "RAISE",
+    "RESTRICT",
+    "SET",
+    "SET_DEFAULT",
+    "SET_NULL",
+    "Aggregate",
+    "AnyValue",
+    "AutoField",
+    "Avg",
+    "BaseConstraint",
+    "BigAutoField",
+    "BigIntegerField",
+    "BinaryField",
+    "BooleanField",
+    "Case",
+    "CharField",
+    "CheckConstraint",
+    "Choices",
+    "CompositePrimaryKey",
+    "Count",
+    "DateField",
+    "DateTimeField",
+    "DecimalField",
+    "Deferrable",
+    "DurationField",
+    "EmailField",
+    "Exists",
+    "Expression",
+    "ExpressionList",
+    "ExpressionWrapper",
+    "F",
+    "Field",
+    "FieldDoesNotExist",
+    "FloatField",
+    "ForeignKey",
+    "ForeignObject",
+    "ForeignObjectRel",
+    "Func",
+    "GeneratedField",
+    "GenericIPAddressField",
+    "Index",
+    "IntegerChoices",
+    "IntegerField",
+    "JSONField",
+    "Lookup",
+    "Manager",
+    "ManyToManyField",
+    "ManyToManyRel",
+    "ManyToOneRel",
+    "Max",
+    "Min",
+    "Model",
+    "MultipleObjectsReturned",
+    "ObjectDoesNotExist",
+    "OneToOneField",
+    "OneToOneRel",
+    "OrderBy",
+    "OuterRef",
+    "PositiveBigIntegerField",
+    "PositiveIntegerField",
+    "PositiveSmallIntegerField",
+    "Prefetch",
+    "ProtectedError",
+    "Q",
+    "QuerySet",
+    "RestrictedError",
+    "SlugField",
+    "SmallAutoField",
+    "SmallIntegerField",
+    "StdDev",
+    "StringAgg",
+    "Subquery",
+    "Sum",
+    "TextChoices",
+    "TextField",
+    "TimeField",
+    "Transform",
+    "URLField",
+    "UUIDField",
+    "UniqueConstraint",
+    "Value",
+    "Variance",
+    "When",
+    "aprefetch_related_objects",
+    "prefetch_related_objects",
+]

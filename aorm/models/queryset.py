@@ -1,0 +1,488 @@
+"""`QuerySet`: a lazy set of a model's rows, synchronous and asynchronous.
+
+1. Nothing is asked of the database before results are: by iteration, `await`, or a method that
+   returns something other than a QuerySet.
+2. The asynchronous twin of a method `x` is `ax`; both run the same operation.
+3. Results are kept: iterating again asks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from aorm.connections import arun, astream, connections, run, stream
+from aorm.errors import NotSupportedError
+from aorm.models.chaining import REPR_OUTPUT_SIZE
+from aorm.models.raw import RawQuerySet
+from aorm.models.rows import loaded_for
+from aorm.models.terminals import Terminals
+from aorm.query.expressions import AND, OR, XOR
+from aorm.sql.select import compile_select
+from aorm.steps import Fetch, Operation
+
+T = TypeVar("T", covariant=True)
+R = TypeVar("R")
+CHUNK_SIZE = 2000
+
+
+class QuerySet(Terminals, Generic[T]):
+    """A lazy set of rows.
+
+    Args:
+        model: the model of the rows.
+        query: the structure to start from; all rows without one.
+        using: the alias of the database; the routers decide without one.
+        hints: what the routers are told.
+    """
+
+    if TYPE_CHECKING:
+
+        def filter(self, *args: Any, **kwargs: Any) -> QuerySet[T]: ...
+
+    def _run(self, operation: Operation[R]) -> R:
+        return run(operation, connections[self._db or self.db])
+
+    async def _arun(self, operation: Operation[R]) -> R:
+        return await arun(operation, connections[self._db or self.db])
+
+    def _write(self, operation: Operation[R]) -> R:
+        return run(operation, connections[self._write_alias()])
+
+    async def _awrite(self, operation: Operation[R]) -> R:
+        return await arun(operation, connections[self._write_alias()])
+
+    # --- results ------------------------------------------------------------------------
+
+    def _fetch_all(self) -> None:
+        if self._result_cache is None or (
+            self._prefetch_related_lookups and not self._prefetch_done
+        ):
+            self._run(self._fetch_operation())
+
+    def __iter__(self) -> Iterator[T]:
+        self._fetch_all()
+        return iter(self._result_cache or ())
+
+    async def _alist(self) -> list[T]:
+        if self._result_cache is None or (
+            self._prefetch_related_lookups and not self._prefetch_done
+        ):
+            return await self._arun(self._fetch_operation())
+        return self._result_cache
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        for each in await self._alist():
+            yield each
+
+    def __await__(self) -> Generator[Any, None, list[T]]:
+        return self._alist().__await__()
+
+    def __len__(self) -> int:
+        self._fetch_all()
+        return len(self._result_cache or ())
+
+    def __bool__(self) -> bool:
+        self._fetch_all()
+        return bool(self._result_cache)
+
+    def __repr__(self) -> str:
+        if self._result_cache is None:
+            data: list[Any] = list(self._sliced(0, REPR_OUTPUT_SIZE + 1))  # type: ignore[call-overload]
+        else:
+            data = self._result_cache[: REPR_OUTPUT_SIZE + 1]
+        if len(data) > REPR_OUTPUT_SIZE:
+            data[-1] = "...(remaining elements truncated)..."
+        return f"<{type(self).__name__} {data!r}>"
+
+    @overload
+    def __getitem__(self, key: int) -> T: ...
+    @overload
+    def __getitem__(self, key: slice) -> Any: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """One result, or the QuerySet of a slice (a list where the slice has a step)."""
+        if not isinstance(key, int | slice):
+            raise TypeError(
+                f"QuerySet indices must be integers or slices, not {type(key).__name__}."
+            )
+        if isinstance(key, slice):
+            for place in (key.start, key.stop):
+                if place is not None and int(place) < 0:
+                    raise ValueError("Negative indexing is not supported.")
+        elif key < 0:
+            raise ValueError("Negative indexing is not supported.")
+        if self._result_cache is not None:
+            return self._result_cache[key]
+        if isinstance(key, slice):
+            start = None if key.start is None else int(key.start)
+            stop = None if key.stop is None else int(key.stop)
+            found = self._sliced(start, stop)
+            return list(found)[:: key.step] if key.step else found  # type: ignore[call-overload]
+        found = self._sliced(key, key + 1)
+        found._fetch_all()
+        return found._result_cache[0]  # type: ignore[index]
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._fetch_all()
+        state = dict(self.__dict__)
+        state["_hints"] = {}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        clone = type(self).__new__(type(self))
+        clone.__dict__.update(self.__dict__)
+        clone._result_cache = None
+        return clone
+
+    def __copy__(self) -> Any:
+        return self._clone()
+
+    def __class_getitem__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls
+
+    # --- combining -----------------------------------------------------------------------------
+
+    def __and__(self, other: Any) -> Any:
+        if other._query.empty:
+            return other
+        if self._query.empty:
+            return self
+        return self._merged(other, AND)
+
+    def __or__(self, other: Any) -> Any:
+        if self._query.empty:
+            return other
+        if other._query.empty:
+            return self
+        left, right = self._by_keys(), other._by_keys()
+        return left._merged(right, OR)
+
+    def __xor__(self, other: Any) -> Any:
+        if self._query.empty:
+            return other
+        if other._query.empty:
+            return self
+        left, right = self._by_keys(), other._by_keys()
+        return left._merged(right, XOR)
+
+    def _by_keys(self) -> Any:
+        """A sliced QuerySet as a condition on the keys of its rows."""
+        if not self._query.is_sliced:
+            return self
+        return type(self)(self.model, using=self._db).filter(pk__in=self.values("pk"))
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def get(self, *args: Any, **kwargs: Any) -> T:
+        """The one object that matches.
+
+        Raises the model's DoesNotExist where none does, MultipleObjectsReturned where several do.
+        """
+        return self._run(self._get_operation(args, kwargs))
+
+    async def aget(self, *args: Any, **kwargs: Any) -> T:
+        return await self._arun(self._get_operation(args, kwargs))
+
+    def first(self) -> T | None:
+        """The first result in the QuerySet's order, else by primary key; None without any."""
+        return self._run(self._first_operation())
+
+    async def afirst(self) -> T | None:
+        return await self._arun(self._first_operation())
+
+    def last(self) -> T | None:
+        """The last result in the QuerySet's order, else by primary key; None without any."""
+        return self._run(self._last_operation())
+
+    async def alast(self) -> T | None:
+        return await self._arun(self._last_operation())
+
+    def earliest(self, *fields: Any) -> T:
+        """The first object by these fields, or by `Meta.get_latest_by`.
+
+        Raises the model's DoesNotExist where there is none.
+        """
+        return self._run(self._earliest_operation(fields, reverse=False))
+
+    async def aearliest(self, *fields: Any) -> T:
+        return await self._arun(self._earliest_operation(fields, reverse=False))
+
+    def latest(self, *fields: Any) -> T:
+        """The last object by these fields, or by `Meta.get_latest_by`.
+
+        Raises the model's DoesNotExist where there is none.
+        """
+        self._not_sliced("Cannot change a query once a slice has been taken.")
+        return self._run(self._earliest_operation(fields, reverse=True))
+
+    async def alatest(self, *fields: Any) -> T:
+        self._not_sliced("Cannot change a query once a slice has been taken.")
+        return await self._arun(self._earliest_operation(fields, reverse=True))
+
+    def exists(self) -> bool:
+        """Whether there is any result."""
+        return self._run(self._exists_operation())
+
+    async def aexists(self) -> bool:
+        return await self._arun(self._exists_operation())
+
+    def count(self) -> int:
+        """The number of results."""
+        return self._run(self._count_operation())
+
+    async def acount(self) -> int:
+        return await self._arun(self._count_operation())
+
+    def contains(self, obj: Any) -> bool:
+        """Whether an object is among the results."""
+        return self._run(self._contains_operation(obj))
+
+    async def acontains(self, obj: Any) -> bool:
+        return await self._arun(self._contains_operation(obj))
+
+    def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Aggregates over all results, by name."""
+        return self._run(self._aggregate_operation(self._aggregates(args, kwargs)))
+
+    async def aaggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return await self._arun(self._aggregate_operation(self._aggregates(args, kwargs)))
+
+    def in_bulk(
+        self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
+    ) -> dict[Any, T]:
+        """The objects with these keys (all without a list), by key; by a unique field if named."""
+        return self._run(self._in_bulk_operation(id_list, field_name))
+
+    async def ain_bulk(
+        self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
+    ) -> dict[Any, T]:
+        return await self._arun(self._in_bulk_operation(id_list, field_name))
+
+    def explain(self, *, format: str | None = None, **options: Any) -> str:
+        """The database's plan for this query."""
+        return self._run(self._explain_operation(format, options))
+
+    async def aexplain(self, *, format: str | None = None, **options: Any) -> str:
+        return await self._arun(self._explain_operation(format, options))
+
+    # --- streaming ------------------------------------------------------------------------------
+
+    def iterator(self, chunk_size: int | None = None) -> Iterator[T]:
+        """The results one by one, by a cursor of the database, without keeping them."""
+        size = self._chunk_size(chunk_size)
+        return self._iterate(size)
+
+    def _chunk_size(self, chunk_size: int | None) -> int:
+        if chunk_size is None:
+            if self._prefetch_related_lookups:
+                raise ValueError(
+                    "chunk_size must be provided when using QuerySet.iterator() after"
+                    " prefetch_related()."
+                )
+            return CHUNK_SIZE
+        if chunk_size <= 0:
+            raise ValueError("Chunk size must be strictly positive.")
+        return chunk_size
+
+    def _statement(self) -> tuple[Any, Any]:
+        database = self._database()
+        compiled = compile_select(self._query, database.dialect)
+        if compiled.empty:
+            return None, compiled
+        return Fetch(compiled.sql, compiled.bind(self._values)), compiled
+
+    def _iterate(self, size: int) -> Iterator[T]:
+        statement, compiled = self._statement()
+        if statement is None:
+            return
+        database = self._database()
+        for rows in stream(statement, database, size):
+            results = compiled.decode(rows, loaded_for(database.alias, self._fetch_mode))
+            if self._known_related_objects:
+                self._attach_known(results)
+            if self._prefetch_related_lookups:
+                run(self._prefetch(results), database)
+            yield from results
+
+    async def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[T]:
+        size = self._chunk_size(chunk_size or CHUNK_SIZE)
+        statement, compiled = self._statement()
+        if statement is None:
+            return
+        database = self._database()
+        pieces = astream(statement, database, size)
+        try:
+            async for rows in pieces:
+                results = compiled.decode(rows, loaded_for(database.alias, self._fetch_mode))
+                if self._known_related_objects:
+                    self._attach_known(results)
+                if self._prefetch_related_lookups:
+                    await arun(self._prefetch(results), database)
+                for each in results:
+                    yield each
+        finally:
+            await pieces.aclose()  # type: ignore[attr-defined]
+
+    # --- creating --------------------------------------------------------------------------------
+
+    def create(self, **kwargs: Any) -> T:
+        """A new object of these values, saved."""
+        return self._write(self._create_operation(**kwargs))
+
+    async def acreate(self, **kwargs: Any) -> T:
+        return await self._awrite(self._create_operation(**kwargs))
+
+    def get_or_create(
+        self, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[T, bool]:
+        """The object that matches, else a new one; and whether it is new."""
+        return self._write(self._get_or_create_operation(defaults, **kwargs))
+
+    async def aget_or_create(
+        self, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[T, bool]:
+        return await self._awrite(self._get_or_create_operation(defaults, **kwargs))
+
+    def update_or_create(
+        self,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> tuple[T, bool]:
+        """The object that matches with new values, else a new one; and whether it is new."""
+        return self._write(self._update_or_create_operation(defaults, create_defaults, **kwargs))
+
+    async def aupdate_or_create(
+        self,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> tuple[T, bool]:
+        return await self._awrite(
+            self._update_or_create_operation(defaults, create_defaults, **kwargs)
+        )
+
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[T]:
+        """Insert objects with few statements: all of them, or none."""
+        return self._write(
+            self._bulk_create_operation(
+                objs,
+                batch_size=batch_size,
+                ignore_conflicts=ignore_conflicts,
+                update_conflicts=update_conflicts,
+                update_fields=update_fields,
+                unique_fields=unique_fields,
+            )
+        )
+
+    async def abulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[T]:
+        return await self._awrite(
+            self._bulk_create_operation(
+                objs,
+                batch_size=batch_size,
+                ignore_conflicts=ignore_conflicts,
+                update_conflicts=update_conflicts,
+                update_fields=update_fields,
+                unique_fields=unique_fields,
+            )
+        )
+
+    def bulk_update(
+        self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
+        """Save these fields of objects with few statements; the number of rows that matched."""
+        return self._write(self._bulk_update_operation(objs, fields, batch_size))
+
+    async def abulk_update(
+        self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
+        return await self._awrite(self._bulk_update_operation(objs, fields, batch_size))
+
+    # --- changing -----------------------------------------------------------------------------------
+
+    def update(self, **kwargs: Any) -> int:
+        """Set fields of all rows in one statement; the number of rows that matched."""
+        return self._write(self._update_operation(kwargs))
+
+    async def aupdate(self, **kwargs: Any) -> int:
+        return await self._awrite(self._update_operation(kwargs))
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the objects and what depends on them; how many, in all and for each model."""
+        return self._write(self._delete_operation())
+
+    async def adelete(self) -> tuple[int, dict[str, int]]:
+        return await self._awrite(self._delete_operation())
+
+    def _raw_delete(self, using: str) -> int:
+        """Delete the rows alone, without what depends on them."""
+        return self.using(using)._write(self._raw_delete_operation())
+
+    # --- SQL by hand -----------------------------------------------------------------------------------
+
+    def raw(
+        self,
+        raw_query: str,
+        params: Any = (),
+        translations: Mapping[str, str] | None = None,
+        using: str | None = None,
+    ) -> RawQuerySet:
+        """Objects from SQL by hand, with `%s` for its values."""
+        return RawQuerySet(
+            raw_query,
+            model=self.model,
+            params=params,
+            translations=translations,
+            using=using or self._db,
+        )
+
+    def extra(self, *args: Any, **kwargs: Any) -> Any:
+        """Not part of aorm: `annotate()` with `RawSQL` says the same, safely."""
+        raise NotSupportedError(
+            "extra() is not part of aorm: use annotate(name=RawSQL(sql, params)), or filter() with"
+            " a RawSQL condition"
+        )
+
+    @classmethod
+    def as_manager(cls) -> Any:
+        """A manager with this QuerySet's methods."""
+        return MANAGER_HOOK.make(cls)
+
+
+class ManagerHook:
+    """Where the module of managers says how a QuerySet class becomes a manager."""
+
+    make: Callable[[Any], Any]
+
+
+MANAGER_HOOK = ManagerHook()
+for _method in (QuerySet.delete, QuerySet.adelete, QuerySet.as_manager.__func__):  # type: ignore[attr-defined]
+    _method.queryset_only = True

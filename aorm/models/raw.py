@@ -1,0 +1,179 @@
+"""`RawQuerySet`: objects from SQL that was written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from typing import Any
+
+from aorm.connections import arun, connections, run
+from aorm.connections.raw import native
+from aorm.errors import FieldDoesNotExist
+from aorm.operations.prefetch import prefetch_related_objects_operation
+from aorm.operations.routing import router
+from aorm.steps import Operation
+
+
+class RawQuerySet:
+    """Lazy objects of a model from the rows of a statement.
+
+    Columns are matched to fields by name; `translations` says which column stands for which
+    field.  Fields without a column are deferred, further columns become attributes.
+    """
+
+    def __init__(
+        self,
+        raw_query: str,
+        model: Any = None,
+        params: Any = (),
+        translations: Mapping[str, str] | None = None,
+        using: str | None = None,
+        hints: dict[str, Any] | None = None,
+    ) -> None:
+        self.raw_query = raw_query
+        self.model = model
+        self.params = params
+        self.translations = dict(translations or {})
+        self._db = using
+        self._hints = hints or {}
+        self._result_cache: list[Any] | None = None
+        self._prefetch_related_lookups: tuple[Any, ...] = ()
+        self._prefetch_done = False
+
+    @property
+    def db(self) -> str:
+        """The alias of the database that would be asked."""
+        return self._db or router.db_for_read(self.model, **self._hints)
+
+    def using(self, alias: str | None) -> RawQuerySet:
+        """On this database."""
+        clone = self._clone()
+        clone._db = alias
+        return clone
+
+    def prefetch_related(self, *lookups: Any) -> RawQuerySet:
+        """Load relations of the objects in statements of their own."""
+        clone = self._clone()
+        if lookups == (None,):
+            clone._prefetch_related_lookups = ()
+        else:
+            clone._prefetch_related_lookups = (*self._prefetch_related_lookups, *lookups)
+        return clone
+
+    def _clone(self) -> RawQuerySet:
+        clone = type(self)(
+            self.raw_query, self.model, self.params, self.translations, self._db, self._hints
+        )
+        clone._prefetch_related_lookups = self._prefetch_related_lookups
+        return clone
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, with translations applied."""
+        result = connections[self.db].run_raw(*self._statement())
+        return self._translated(result.columns)
+
+    def _translated(self, columns: Sequence[str]) -> list[str]:
+        return [self.translations.get(name, name) for name in columns]
+
+    def _statement(self) -> tuple[str, Sequence[Any]]:
+        return native(connections[self.db].vendor, self.raw_query, self.params or None)
+
+    # --- results -----------------------------------------------------------------------
+
+    def _fetch_all(self) -> None:
+        if self._result_cache is None:
+            database = connections[self.db]
+            result = database.run_raw(*self._statement())
+            self._result_cache = self._objects(result, database)
+        if self._prefetch_related_lookups and not self._prefetch_done:
+            run(self._prefetch(), connections[self.db])
+
+    async def _alist(self) -> list[Any]:
+        if self._result_cache is None:
+            database = connections[self.db]
+            result = await database._arun_raw(*self._statement())
+            self._result_cache = self._objects(result, database)
+        if self._prefetch_related_lookups and not self._prefetch_done:
+            await arun(self._prefetch(), connections[self.db])
+        return self._result_cache
+
+    def _prefetch(self) -> Operation[None]:
+        yield from prefetch_related_objects_operation(
+            self._result_cache or [], self._prefetch_related_lookups
+        )
+        self._prefetch_done = True
+
+    def _objects(self, result: Any, database: Any) -> list[Any]:
+        """The objects of the rows; ValueError where the key is not among the columns."""
+        opts = self.model._meta
+        columns = self._translated(result.columns)
+        by_column = {field.column: field for field in opts.concrete_fields}
+        by_column.update({f.attname: f for f in opts.concrete_fields if f.attname not in by_column})
+        dialect = database.dialect
+        fields: list[tuple[Any, int, Any]] = []
+        others: list[tuple[str, int]] = []
+        for place, name in enumerate(columns):
+            field = by_column.get(name)
+            if field is None:
+                try:
+                    field = opts.get_field(name)
+                    field = field if getattr(field, "column", None) else None
+                except FieldDoesNotExist:
+                    field = None
+            if field is None:
+                others.append((name, place))
+                continue
+            conversion = dialect.conversion(field)
+            fields.append((field, place, None if conversion is None else conversion.function))
+        if opts.pk is not None and not {f.attname for f in opts.pk_fields} <= {
+            f.attname for f, _, _ in fields
+        }:
+            raise FieldDoesNotExist("Raw query must include the primary key")
+        order = {field: number for number, field in enumerate(opts.concrete_fields)}
+        fields.sort(key=lambda item: order[item[0]])
+        names = [field.attname for field, _, _ in fields]
+        found = []
+        for row in result.rows:
+            values = [
+                row[place] if convert is None else convert(row[place])
+                for _, place, convert in fields
+            ]
+            obj = self.model.from_db(database.alias, names, values)
+            for name, place in others:
+                setattr(obj, name, row[place])
+            found.append(obj)
+        return found
+
+    def __iter__(self) -> Iterator[Any]:
+        self._fetch_all()
+        return iter(self._result_cache or ())
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for each in await self._alist():
+            yield each
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        return self._alist().__await__()
+
+    def iterator(self) -> Iterator[Any]:
+        """The results one by one."""
+        return iter(self._clone())
+
+    def __len__(self) -> int:
+        self._fetch_all()
+        return len(self._result_cache or ())
+
+    def __bool__(self) -> bool:
+        self._fetch_all()
+        return bool(self._result_cache)
+
+    def __getitem__(self, key: Any) -> Any:
+        return list(self)[key]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.raw_query % tuple(map(repr, self._shown()))}>"
+
+    def _shown(self) -> Sequence[Any]:
+        return () if isinstance(self.params, Mapping) else tuple(self.params or ())
+
+

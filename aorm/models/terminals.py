@@ -1,0 +1,641 @@
+"""What a QuerySet asks and does in a database: each thing once, as an operation.
+
+The public methods of both faces stand in `aorm.models.queryset`, a line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aorm.connections import connections
+from aorm.errors import (
+    FieldDoesNotExist,
+    FieldError,
+    IntegrityError,
+    NotSupportedError,
+    listed,
+)
+from aorm.models.chaining import Chaining
+from aorm.models.rows import loaded_for
+from aorm.operations import bulk
+from aorm.operations.deletion import delete_queryset
+from aorm.operations.prefetch import prefetch_related_objects_operation
+from aorm.operations.routing import router
+from aorm.operations.saving import save_step
+from aorm.query import building
+from aorm.query.aggregates import Count
+from aorm.query.aggregation import aggregated
+from aorm.query.conditions import argument, collect_value
+from aorm.query.draft import Draft
+from aorm.query.expressions import Param, Slots
+from aorm.query.filters import Scope
+from aorm.query.query import Query
+from aorm.query.shapes import normalised, shape_of
+from aorm.query.state import Fixed
+from aorm.sql.change import compile_delete, compile_update
+from aorm.sql.select import compile_select
+from aorm.steps import Execute, Fetch, Operation, in_block, perform
+
+MAX_GET_RESULTS = 21
+_COUNT = Count("*")
+
+
+class Terminals(Chaining):
+    """The operations of a QuerySet."""
+
+    def _database(self) -> Any:
+        return connections[self._db or self.db]
+
+    def _write_alias(self) -> str:
+        return self._db or router.db_for_write(self.model, **self._hints)
+
+    # --- reading ----------------------------------------------------------------------
+
+    def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
+        """The results of a query, decoded."""
+        alias = self._db or self.db
+        compiled = compile_select(query, connections[alias].dialect)
+        if compiled.empty:
+            return compiled.decode((), None) if compiled.outputs is None else _empty_result(compiled)
+        rows = yield from perform(Fetch(compiled.sql, compiled.bind(values)))
+        return compiled.decode(rows, loaded_for(alias, self._fetch_mode))  # type: ignore[no-any-return]
+
+    def _fetch_operation(self) -> Operation[list[Any]]:
+        """All results, with what is prefetched; kept as the result cache."""
+        found = self._result_cache
+        if found is None:
+            found = yield from self._rows_operation(self._query, self._values)
+            if self._known_related_objects:
+                self._attach_known(found)
+            self._result_cache = found
+        if self._prefetch_related_lookups and not self._prefetch_done:
+            yield from self._prefetch(found)
+            self._prefetch_done = True
+        return found
+
+    def _prefetch(self, results: list[Any]) -> Operation[None]:
+        if results and self._query.form[0] == "model":
+            yield from prefetch_related_objects_operation(results, self._prefetch_related_lookups)
+
+    def _attach_known(self, results: list[Any]) -> None:
+        """Give the objects the related ones that the QuerySet came from."""
+        if self._query.form[0] != "model":
+            return
+        for field, objects in self._known_related_objects.items():
+            cache = field.cache_attname
+            local = [f.attname for f in getattr(field, "local_related_fields", ())] or [field.attname]
+            for result in results:
+                held = result.__dict__
+                if cache in held:
+                    continue
+                key: Any = tuple(held.get(name) for name in local)
+                known = objects.get(key[0] if len(key) == 1 else key)
+                if known is not None:
+                    held[cache] = known
+
+    def _get_operation(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Operation[Any]:
+        query = self._query
+        if query.combinator is not None and (args or kwargs):
+            raise NotSupportedError(
+                f"Calling QuerySet.get(...) with filters after {query.combinator[0]}() is not"
+                " supported."
+            )
+        found_set = self.filter(*args, **kwargs) if args or kwargs else self
+        single = found_set._query.changed("get", _limited_for_get)
+        if self._prefetch_related_lookups or self._known_related_objects:
+            clone = found_set._next(single, found_set._values)
+            results = yield from clone._fetch_operation()
+        else:
+            results = yield from self._rows_operation(single, found_set._values)
+        if len(results) == 1:
+            return results[0]
+        raise self._not_one(len(results))
+
+    def _not_one(self, number: int) -> Exception:
+        name = self.model._meta.object_name
+        if not number:
+            return self.model.DoesNotExist(  # type: ignore[no-any-return]
+                f"{name} matching query does not exist."
+            )
+        count = str(number) if number < MAX_GET_RESULTS else f"more than {MAX_GET_RESULTS - 1}"
+        return self.model.MultipleObjectsReturned(  # type: ignore[no-any-return]
+            f"get() returned more than one {name} -- it returned {count}!"
+        )
+
+    def _first_operation(self) -> Operation[Any]:
+        queryset = self if self.ordered else self._ordered_by_key("first")
+        results = yield from queryset._sliced(0, 1)._fetch_operation()
+        return results[0] if results else None
+
+    def _last_operation(self) -> Operation[Any]:
+        queryset = self.reverse() if self.ordered else self.order_by("-pk")
+        if not self.ordered:
+            self._check_order_is_by_key("last")
+        results = yield from queryset._sliced(0, 1)._fetch_operation()
+        return results[0] if results else None
+
+    def _ordered_by_key(self, method: str) -> Any:
+        self._check_order_is_by_key(method)
+        return self.order_by("pk")
+
+    def _check_order_is_by_key(self, method: str) -> None:
+        grouped = self._query.group_by
+        if isinstance(grouped, tuple):
+            pk = self.model._meta.pk
+            if not any(getattr(column, "target", None) == pk for column in grouped):
+                raise TypeError(
+                    f"Cannot use QuerySet.{method}() on an unordered queryset performing"
+                    " aggregation. Add an ordering with order_by()."
+                )
+
+    def _earliest_operation(self, fields: Sequence[Any], *, reverse: bool) -> Operation[Any]:
+        order: Any = fields or self.model._meta.get_latest_by
+        if not order:
+            raise ValueError(
+                "earliest() and latest() require either fields as positional arguments or"
+                " 'get_latest_by' in the model's Meta."
+            )
+        if isinstance(order, str):
+            order = (order,)
+        if self._query.is_sliced:
+            raise TypeError("Cannot change a query once a slice has been taken.")
+        queryset = self.order_by(*order)
+        if reverse:
+            queryset = queryset.reverse()
+        return (yield from queryset._sliced(0, 1)._get_operation((), {}))
+
+    def _exists_operation(self) -> Operation[bool]:
+        if self._result_cache is not None:
+            return bool(self._result_cache)
+        query = self._query.changed("exists", _limited_to_existence)
+        compiled = compile_select(query, self._database().dialect)
+        if compiled.empty:
+            return False
+        rows = yield from perform(Fetch(compiled.sql, compiled.bind(self._values)))
+        return bool(rows)
+
+    def _count_operation(self) -> Operation[int]:
+        if self._result_cache is not None:
+            return len(self._result_cache)
+        found = yield from self._aggregate_operation({"__count": _COUNT})
+        return found["__count"] or 0
+
+    def _aggregate_operation(self, aggregates: Mapping[str, Any]) -> Operation[dict[str, Any]]:
+        values: list[Any] = []
+        for expression in aggregates.values():
+            expression.collect(values)
+        key = ("aggregate", tuple((name, e.shape) for name, e in aggregates.items()))
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            aggregated(draft, {n: e.parametrised(slots) for n, e in aggregates.items()})
+
+        queryset = self._step(key, values, apply)
+        query = queryset._query
+        compiled = compile_select(query, self._database().dialect)
+        if compiled.empty:
+            return {n: _without_rows(query.annotations[n]) for n in aggregates}
+        rows = yield from perform(Fetch(compiled.sql, compiled.bind(queryset._values)))
+        return compiled.decode(rows, None)[0]  # type: ignore[no-any-return]
+
+    def _aggregates(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The expressions of `aggregate()` by name."""
+        if self._query.distinct_fields:
+            raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
+        for each in (*args, *kwargs.values()):
+            if not hasattr(each, "parametrised"):
+                raise TypeError(
+                    f"QuerySet.aggregate() received non-expression(s): {each}."
+                )
+        named: dict[str, Any] = {}
+        for each in args:
+            try:
+                name = each.default_alias
+            except (AttributeError, TypeError) as error:
+                raise TypeError("Complex aggregates require an alias") from error
+            named[name] = each
+        named.update(kwargs)
+        for name in named:
+            building.check_alias(name)
+        return named
+
+    def _contains_operation(self, obj: Any) -> Operation[bool]:
+        self._not_combined("contains")
+        if self._query.form[0] != "model":
+            raise TypeError("Cannot call QuerySet.contains() after .values() or .values_list().")
+        if getattr(obj, "_meta", None) is None:
+            raise TypeError("'obj' must be a model instance.")
+        if obj._meta.concrete_model is not self.model._meta.concrete_model:
+            return False
+        if obj.pk is None:
+            raise ValueError("QuerySet.contains() cannot be used on unsaved objects.")
+        if self._result_cache is not None:
+            return obj in self._result_cache
+        return (yield from self.filter(pk=obj.pk)._exists_operation())
+
+    def _in_bulk_operation(self, id_list: Any, field_name: str) -> Operation[dict[Any, Any]]:
+        if self._query.is_sliced:
+            raise TypeError("Cannot use 'limit' or 'offset' with in_bulk().")
+        if self._query.form[0] != "model" and self._query.values_names:
+            raise TypeError("in_bulk() cannot be used with values() or values_list().")
+        opts = self.model._meta
+        self._check_unique(field_name, opts)
+        if id_list is not None:
+            id_list = list(id_list)
+            if not id_list:
+                return {}
+            queryset = self.filter(**{f"{field_name}__in": id_list})
+        else:
+            queryset = self._chain()
+        results = yield from queryset._fetch_operation()
+        return {getattr(each, field_name): each for each in results}
+
+    def _check_unique(self, field_name: str, opts: Any) -> None:
+        if field_name == "pk":
+            return
+        unique_alone = [
+            constraint.fields[0]
+            for constraint in opts.total_unique_constraints
+            if len(constraint.fields) == 1
+        ]
+        if (
+            not opts.get_field(field_name).unique
+            and field_name not in unique_alone
+            and self._query.distinct_fields != (field_name,)
+        ):
+            raise ValueError(
+                f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't."
+            )
+
+    def _explain_operation(
+        self, format: str | None, options: Mapping[str, Any]
+    ) -> Operation[str]:
+        dialect = self._database().dialect
+        compiled = compile_select(self._query, dialect)
+        if compiled.empty:
+            return ""
+        prefix = dialect.explain_prefix(format, options)
+        rows = yield from perform(
+            Fetch(f"{prefix} {compiled.sql}", compiled.bind(self._values))
+        )
+        return "\n".join(" ".join(map(_shown, row)) for row in rows)
+
+    # --- creating -----------------------------------------------------------------------------
+
+    def _create_operation(self, **kwargs: Any) -> Operation[Any]:
+        reverse_only = _reverse_names(self.model).intersection(kwargs)
+        if reverse_only:
+            names = ", ".join(sorted(reverse_only))
+            raise ValueError(
+                f"The following fields do not exist in this model: {names}"
+            )
+        obj = self.model(**kwargs)
+        yield from save_step(obj, using=self._write_alias(), force_insert=True)
+        return obj
+
+    def _get_or_create_operation(
+        self, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Operation[tuple[Any, bool]]:
+        writing = self._for_writing()
+        try:
+            return (yield from writing._get_operation((), kwargs)), False
+        except self.model.DoesNotExist:
+            pass
+        params = writing._creation_params(defaults, kwargs)
+        try:
+            created = yield from in_block(writing._create_called(params))
+        except IntegrityError:
+            try:
+                return (yield from writing._get_operation((), kwargs)), False
+            except self.model.DoesNotExist:
+                pass
+            raise
+        return created, True
+
+    def _create_called(self, params: dict[str, Any]) -> Operation[Any]:
+        """`create` with values that may be callables."""
+        made = {name: value() if callable(value) else value for name, value in params.items()}
+        return (yield from self._create_operation(**made))
+
+    def _for_writing(self) -> Any:
+        clone = self._chain()
+        clone._for_write = True
+        return clone
+
+    def _creation_params(
+        self, defaults: Mapping[str, Any] | None, kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The values for a new object: of the lookups that name fields, and the defaults."""
+        params = {name: value for name, value in kwargs.items() if "__" not in name}
+        params.update(defaults or {})
+        opts = self.model._meta
+        properties = opts._property_names
+        invalid = []
+        for name in params:
+            try:
+                opts.get_field(name)
+            except FieldDoesNotExist:
+                if name != "pk" and not (
+                    name in properties and getattr(self.model, name).fset is not None
+                ):
+                    invalid.append(name)
+        if invalid:
+            raise FieldError(
+                f"Invalid field name(s) for model {opts.object_name}:"
+                f" {', '.join(map(repr, sorted(invalid)))}. Its fields are"
+                f" {listed(f.name for f in opts.fields)}."
+            )
+        return params
+
+    def _update_or_create_operation(
+        self,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Operation[tuple[Any, bool]]:
+        update = dict(defaults or {})
+        create = update if create_defaults is None else create_defaults
+        writing = self._for_writing()
+        return (
+            yield from in_block(writing._updated_or_created(update, create, kwargs))
+        )
+
+    def _updated_or_created(
+        self, update: dict[str, Any], create: Mapping[str, Any], kwargs: dict[str, Any]
+    ) -> Operation[tuple[Any, bool]]:
+        locked = self.select_for_update()
+        obj, created = yield from locked._get_or_create_operation(create, **kwargs)
+        if created:
+            return obj, True
+        opts = self.model._meta
+        for name, value in _called(update).items():
+            setattr(obj, name, value)
+        names = set(update)
+        concrete = {n for f in opts.concrete_fields for n in (f.name, f.attname)}
+        if names <= concrete:
+            # Fields that set themselves when an object is saved belong to it.
+            for field in opts.local_concrete_fields:
+                if not (field.primary_key or type(field).pre_save is _PLAIN_PRE_SAVE(field)):
+                    names.add(field.name)
+                    if field.name != field.attname:
+                        names.add(field.attname)
+            yield from save_step(obj, using=self._write_alias(), update_fields=names)
+        else:
+            yield from save_step(obj, using=self._write_alias())
+        return obj, False
+
+    def _bulk_create_operation(self, objs: Iterable[Any], **options: Any) -> Operation[list[Any]]:
+        alias = self._write_alias()
+        dialect = connections[alias].dialect
+        return (yield from bulk.bulk_create(self.model, objs, alias, dialect, **options))
+
+    def _bulk_update_operation(
+        self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None
+    ) -> Operation[int]:
+        alias = self._write_alias()
+        dialect = connections[alias].dialect
+        return (
+            yield from bulk.bulk_update(
+                self.model, objs, fields, alias, dialect, batch_size=batch_size
+            )
+        )
+
+    # --- changing -------------------------------------------------------------------------------
+
+    def _update_operation(self, kwargs: Mapping[str, Any]) -> Operation[int]:
+        """UPDATE the rows; the number of rows that matched."""
+        self._not_combined("update")
+        if self._query.is_sliced:
+            raise TypeError("Cannot update a query once a slice has been taken.")
+        if self._query.distinct_fields:
+            raise TypeError("Cannot call update() after .distinct(*fields).")
+        queryset, parents = self._assigned(kwargs)
+        self._result_cache = None
+        database = connections[self._write_alias()]
+        if parents:
+            return (yield from in_block(queryset._update_family(parents), savepoint=False))
+        compiled = compile_update(queryset._query, database.dialect)
+        if compiled.empty:
+            return 0
+        count: int = yield from perform(
+            Execute(compiled.sql, compiled.bind(queryset._values))
+        )
+        return count
+
+    def _assigned(self, kwargs: Mapping[str, Any]) -> tuple[Any, dict[Any, dict[str, Any]]]:
+        """This QuerySet with assignments, and those that belong to tables of parents."""
+        opts = self.model._meta
+        own: dict[str, Any] = {}
+        parents: dict[Any, dict[str, Any]] = {}
+        for name, value in kwargs.items():
+            field = updatable(opts, name)
+            model = field.model._meta.concrete_model
+            if model is opts.concrete_model:
+                own[name] = normalised(value)
+            else:
+                parents.setdefault(model, {})[field.name] = value
+        if not own:
+            return self, parents
+        values: list[Any] = []
+        for value in own.values():
+            collect_value(value, values)
+        key = ("update", tuple(own), tuple(map(shape_of, own.values())))
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            draft.assignments = tuple(
+                (updatable(opts, name), assignment(draft, updatable(opts, name), value, slots))
+                for name, value in own.items()
+            )
+            draft.order_by, draft.default_ordering = (), False
+
+        return self._step(key, values, apply), parents
+
+    def _update_family(self, parents: dict[Any, dict[str, Any]]) -> Operation[int]:
+        """UPDATE rows whose values stand in several tables."""
+        count: int | None = None
+        keys = yield from (
+            self._without_values("keys only", _keys_only)
+            ._as_values("flat", ["pk"], {})
+            ._fetch_operation()
+        )
+        if self._query.assignments:
+            database = connections[self._write_alias()]
+            compiled = compile_update(self._query, database.dialect)
+            if not compiled.empty:
+                count = yield from perform(
+                    Execute(compiled.sql, compiled.bind(self._values))
+                )
+        for model, values in parents.items():
+            link = self.model._meta.get_ancestor_link(model)
+            wanted: Any = keys
+            if link is not None and link.primary_key is False:
+                wanted = yield from (
+                    self.model._base_manager.using(self._write_alias())
+                    .filter(pk__in=keys)
+                    ._as_values("flat", [link.attname], {})
+                    ._fetch_operation()
+                )
+            rows = type(self)(model, using=self._write_alias()).filter(pk__in=wanted)
+            changed = yield from rows._update_operation(values)
+            count = changed if count is None else count
+        return count or 0
+
+    def _raw_delete_operation(self) -> Operation[int]:
+        """DELETE the rows alone, without what depends on them."""
+        queryset = self._without_values("unordered", _unordered)
+        compiled = compile_delete(queryset._query, connections[self._write_alias()].dialect)
+        if compiled.empty:
+            return 0
+        count: int = yield from perform(
+            Execute(compiled.sql, compiled.bind(queryset._values))
+        )
+        return count
+
+    def _delete_operation(self) -> Operation[tuple[int, dict[str, int]]]:
+        self._not_combined("delete")
+        if self._query.is_sliced:
+            raise TypeError("Cannot use 'limit' or 'offset' with delete().")
+        if self._query.distinct_fields:
+            raise TypeError("Cannot call delete() after .distinct(*fields).")
+        if self._query.form[0] != "model":
+            raise TypeError("Cannot call delete() after .values() or .values_list()")
+        doomed = self._for_writing()._without_values("doomed", _doomed)
+        doomed._prefetch_related_lookups = ()
+        result = yield from delete_queryset(doomed)
+        self._result_cache = None
+        return result
+
+
+def updatable(opts: Any, name: str) -> Any:
+    """The field of an assignment; FieldError where it cannot be set by UPDATE."""
+    if name == "pk":
+        name = opts.pk.name
+    try:
+        field = opts.get_field(name)
+    except FieldDoesNotExist as error:
+        raise FieldDoesNotExist(
+            f"{opts.object_name} has no field named {name!r}; its fields are"
+            f" {listed(f.name for f in opts.concrete_fields)}"
+        ) from error
+    direct = not (field.auto_created and not field.concrete) or not field.concrete
+    if not direct or (field.is_relation and field.many_to_many) or not field.concrete:
+        raise FieldError(
+            f"Cannot update model field {field!r} (only non-relations and foreign keys"
+            " permitted)."
+        )
+    if getattr(field, "generated", False):
+        raise FieldError(f"Cannot update the generated field {field.name!r}")
+    return field
+
+
+def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
+    """The resolved new value of a field."""
+    if hasattr(value, "parametrised") or hasattr(value, "as_subquery"):
+        resolved = argument(value, slots)
+        resolved = resolved.resolve(Scope(draft, allow_joins=False, for_save=True))
+        if resolved.contains_aggregate:
+            raise FieldError(
+                "Aggregate functions are not allowed in this query"
+                f" ({field.name}={value!r})."
+            )
+        if resolved.contains_over_clause:
+            raise FieldError(
+                f"Window expressions are not allowed in this query ({field.name}={value!r})."
+            )
+        if type(resolved) is Param and resolved._output_field is None:
+            resolved = resolved.copy()
+            resolved._output_field, resolved.typed = field, False
+        return resolved
+    given = argument(value, slots)
+    if isinstance(given, list):
+        raise FieldError(f"{field.name} cannot be set to a list of expressions")
+    convert = _assigned_converter(field, value)
+    if convert is not None:
+        convert(value)
+    given.use(convert)
+    return Param(given.slot, field, None, typed=False, for_save=True)
+
+
+def _assigned_converter(field: Any, value: Any) -> Any:
+    if hasattr(value, "prepare_database_save"):
+        if not field.remote_field:
+            raise TypeError(
+                f"Tried to update field {field} with a model instance, {value!r}. Use a value"
+                f" compatible with {type(field).__name__}."
+            )
+        return lambda each: each.prepare_database_save(field)
+    if type(value) in getattr(field, "plain_types", ()):
+        return None
+    return field.get_prep_value
+
+
+def _limited_for_get(draft: Draft) -> None:
+    building.clear_ordering(draft)
+    if not draft.is_sliced and draft.combinator is None:
+        draft.limit = Fixed(MAX_GET_RESULTS)
+
+
+def _limited_to_existence(draft: Draft) -> None:
+    if draft.combinator is None and not draft.distinct_fields and not draft.is_sliced:
+        draft.order_by, draft.default_ordering = (), False
+        if not (draft.distinct or isinstance(draft.group_by, tuple) or draft.group_by):
+            draft.select = ()
+            draft.annotation_mask = ()
+            draft.default_cols = False
+    draft.select_related = False
+    draft.form, draft.values_names = ("tuple", None), draft.values_names if draft.select else ()
+    if not draft.is_sliced and draft.combinator is None:
+        draft.limit = Fixed(1)
+
+
+def _unordered(draft: Draft) -> None:
+    building.clear_ordering(draft)
+    draft.select_related = False
+
+
+def _doomed(draft: Draft) -> None:
+    draft.lock = None
+    draft.select_related = False
+    building.clear_ordering(draft)
+    draft.deferred = (frozenset(), True)
+
+
+def _keys_only(draft: Draft) -> None:
+    draft.assignments = ()
+
+
+def _empty_result(compiled: Any) -> list[Any]:
+    return []
+
+
+def _without_rows(annotation: Any) -> Any:
+    """The result of an aggregate over no rows."""
+    value = annotation.empty_result_set_value
+    return None if value is NotImplemented else value
+
+
+def _called(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value() if callable(value) else value for name, value in values.items()}
+
+
+def _shown(value: Any) -> str:
+    return str(value)
+
+
+def _reverse_names(model: Any) -> frozenset[str]:
+    """The names of relations that only other models' columns make."""
+    opts = model._meta
+    found = opts.__dict__.get("_reverse_only")
+    if found is None:
+        found = opts.__dict__["_reverse_only"] = frozenset(
+            rel.get_accessor_name()
+            for rel in opts.related_objects
+            if not rel.one_to_one and rel.get_accessor_name()
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _PLAIN_PRE_SAVE(field: Any) -> Any:  # noqa: N802
+    return next(c.__dict__["pre_save"] for c in reversed(type(field).__mro__) if "pre_save" in c.__dict__)
+
+
