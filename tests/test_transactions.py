@@ -73,10 +73,7 @@ async def test_an_error_without_a_savepoint_breaks_the_transaction(ask):
 async def test_set_rollback_ends_a_block_quietly_without_its_changes(ask):
     async with ask.atomic():
         await ask(Author.objects.create, name="Ada")
-        if ask.face == "sync":
-            await ask.in_thread(aorm.set_rollback, True)
-        else:
-            aorm.set_rollback(True)
+        await ask(aorm.set_rollback, True)
     assert await names(ask) == []
 
 
@@ -94,10 +91,7 @@ async def test_on_commit_runs_after_the_outermost_commit_only(ask):
         def hook() -> None:
             happened.append(what)
 
-        if ask.face == "sync":
-            await ask.in_thread(aorm.on_commit, hook)
-        else:
-            aorm.on_commit(hook)
+        await ask(aorm.on_commit, hook)
 
     async with ask.atomic():
         await later("outer")
