@@ -7,7 +7,8 @@
 | thread without a running loop | sent to it, blocked on    | direct                     |
 | synchronous call on a loop's thread | SynchronousOnlyOperation, whatever the home    |
 
-Each class here has the four methods of the sides.  `sync_to_async` and `async_to_sync` are asgiref's.
+Each class here has the four methods of the sides.  `sync_to_async` and `async_to_sync` are those
+of asgiref, loaded when they are called.
 """
 
 from __future__ import annotations

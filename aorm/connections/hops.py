@@ -66,7 +66,8 @@ class Drive:
                     elif kind is Enter:
                         reply = self._enter(step)
                     elif kind is Leave:
-                        reply = self._leave(step)
+                        self._leave(step)
+                        reply = None
                         if self.callbacks:
                             return step
                     else:

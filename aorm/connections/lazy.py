@@ -63,4 +63,4 @@ def asgiref() -> Any:
 def running_loop() -> AbstractEventLoop | None:
     """The event loop that runs on this thread, or None."""
     events = sys.modules.get("_asyncio")
-    return None if events is None else events._get_running_loop()  # type: ignore[no-any-return]
+    return None if events is None else events._get_running_loop()

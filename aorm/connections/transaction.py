@@ -135,9 +135,10 @@ class Transaction:
 
     def note(self, error: BaseException) -> None:
         """A statement failed: mark the transaction if the database will refuse to go on."""
-        if not isinstance(error, Exception) or (isinstance(error, Error) and (
-            self.database.vendor == "postgresql" or self.connection.lost
-        )):  # cancelled in the middle
+        if not isinstance(error, Exception) or (
+            isinstance(error, Error)
+            and (self.database.vendor == "postgresql" or self.connection.lost)
+        ):  # cancelled in the middle
             self.mark(error)
 
     def give_back(self) -> None:
@@ -299,5 +300,5 @@ def place_of_caller() -> tuple[str, int]:
 
 def is_ours(frame: FrameType) -> bool:
     """Whether the frame runs code of aorm."""
-    name = frame.f_globals.get("__name__", "")
+    name: str = frame.f_globals.get("__name__", "")
     return name == "aorm" or name.startswith("aorm.")

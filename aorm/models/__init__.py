@@ -39,7 +39,8 @@ from aorm.fields.on_delete import (
     SET_DEFAULT,
     SET_NULL,
 )
-from aorm.fields.relations import ForeignKey, ForeignObject, ManyToManyField, OneToOneField
+from aorm.fields.many_to_many import ManyToManyField
+from aorm.fields.relations import ForeignKey, ForeignObject, OneToOneField
 from aorm.fields.rels import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from aorm.fields.text import CharField, EmailField, SlugField, TextField, URLField
 from aorm.fields.various import (

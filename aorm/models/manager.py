@@ -1,9 +1,8 @@
 """Managers: where the queries of a model begin.
 
 1. A manager has every public method of its QuerySet class; each is one call away from it.
-2. As long as `get_queryset` is not overridden, methods that only derive a new QuerySet start
-   from one empty QuerySet that the manager keeps, and are that QuerySet's own bound methods:
-   `Book.objects.filter(...)` makes one object and passes nothing on.
+2. As long as `get_queryset` is not overridden, QuerySet's methods are bound to one QuerySet that
+   the manager keeps: `Book.objects.filter(...)` makes one object and passes nothing on.
 3. QuerySets know nothing of managers.
 """
 
@@ -23,12 +22,15 @@ from aorm.operations.routing import router
 M = TypeVar("M")
 Self = TypeVar("Self", bound="BaseManager[Any]")
 
-# What QuerySet itself answers without touching the QuerySet that is asked.
-DERIVING = frozenset(
+# QuerySet's own methods that leave the QuerySet they are called on as it is.
+UNCHANGING = frozenset(
     {
         *("filter", "exclude", "complex_filter", "order_by", "reverse", "distinct", "none"),
         *("annotate", "alias", "values", "values_list", "dates", "datetimes"),
         *("only", "defer", "select_related", "prefetch_related", "using", "select_for_update"),
+        *("get", "aget", "count", "acount", "exists", "aexists", "aggregate", "aaggregate"),
+        *("first", "afirst", "last", "alast", "create", "acreate"),
+        *("bulk_create", "abulk_create", "get_or_create", "aget_or_create"),
     }
 )
 
@@ -243,7 +245,7 @@ class BaseManager(Generic[M]):
         shared = self.get_queryset()
         methods = {
             name: getattr(shared, name)
-            for name in DERIVING
+            for name in UNCHANGING
             if getattr(getattr(cls, name, None), "_copied_from", None) is getattr(QuerySet, name)
         }
         self.__dict__.update(methods, _prepared={*methods, "_prepared"})
@@ -295,6 +297,15 @@ class EmptyManager(Manager[M]):
 
 
 def _as_manager(queryset_class: type[QuerySet[Any]]) -> Any:
+    manager = Manager.from_queryset(queryset_class)()
+    manager._built_with_asmanager = True
+    return manager
+
+
+MANAGER_HOOK.make = _as_manager
+
+def _as_manager(queryset_class: type[QuerySet[Any]]) -> Any:
+    """A manager with the methods of a QuerySet class, which knows that it was made this way."""
     manager = Manager.from_queryset(queryset_class)()
     manager._built_with_asmanager = True
     return manager

@@ -285,7 +285,7 @@ class ManyToManyManager(RelatedManager):
         yield from self._announce("pre_remove", keys, database)
         related = self._all_related()
         found: Any = list(keys)
-        if related._has_filters():
+        if related._query.where:
             # Only what the manager shows can be removed through it.
             target = self.target_field.target_field.attname
             found = related.using(database).filter(**{f"{target}__in": found})
@@ -324,7 +324,7 @@ class ManyToManyManager(RelatedManager):
         self._remove_prefetched_objects()
         related = self._all_related().using(database)
         yield from self._delete_rows(
-            self._rows_of(related if related._has_filters() else None), database
+            self._rows_of(related if related._query.where else None), database
         )
         yield from self._announce("post_clear", None, database)
 

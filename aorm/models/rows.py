@@ -1,12 +1,36 @@
-"""What the objects of one fetch have in common."""
+"""How the rows of one fetch become objects, as far as the models have a say."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from aorm.fields.registry import hooks
+from aorm.models.base import Model
+from aorm.models.construct import has_plain_init
 from aorm.models.state import Loaded
+from aorm.operations.signals import post_init, pre_init
+
+_FROM_DB = Model.from_db.__func__  # type: ignore[attr-defined]
 
 
 def loaded_for(alias: str, fetch_mode: Any = None) -> Loaded:
     """The `Loaded` of a fetch from this database."""
     return Loaded(alias, None, fetch_mode)
+
+
+def loads_plainly(model: Any) -> bool:
+    """Whether no code of the user's runs when an object is loaded: constructor, signal, `from_db`."""
+    if pre_init.receivers or post_init.receivers:
+        return False
+    found: bool | None = model.__dict__.get("_loads_plainly")
+    if found is None:
+        found = (
+            has_plain_init(model)
+            and model.from_db.__func__ is _FROM_DB
+            and model.__new__ is object.__new__
+        )
+        model._loads_plainly = found
+    return found
+
+
+hooks.loads_plainly = loads_plainly

@@ -40,6 +40,10 @@ class Loaded:
         self.peers = peers
         self.fetch_mode = fetch_mode
 
+    def of_relation(self) -> Loaded:
+        """The same for the objects of a relation that are in the same rows."""
+        return Loaded(self.db, None, self.fetch_mode)
+
     def __reduce__(self) -> Any:
         # Peers are weak references into this process.
         return (Loaded, (self.db, None, self.fetch_mode))

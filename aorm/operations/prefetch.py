@@ -89,8 +89,8 @@ class Prefetch:
 
 
 def _gives_instances(queryset: Any) -> bool:
-    asked = getattr(queryset, "_gives_instances", None)
-    return bool(asked()) if asked is not None else True
+    query = getattr(queryset, "_query", None)
+    return query.form[0] == "model" if query is not None else not hasattr(queryset, "raw_query")
 
 
 class Plan(tuple[Any, ...]):

@@ -23,6 +23,7 @@ from aorm.sql.dialect import Dialect, Identifier
 Rendered = tuple[str, list[Any]]
 Renderer = Callable[..., Rendered]
 _MARKS = re.compile("%%|%s")
+_CONSTANTS = frozenset({str, int})
 
 
 class Compiler:
@@ -120,7 +121,9 @@ def _identity(param: Any) -> Any:
         return (Param, param.shape)
     if isinstance(param, ListParam):
         return (ListParam, param.param.shape)
-    return id(param)
+    if type(param) in _CONSTANTS:
+        return (type(param), param)
+    return tuple(param) if type(param) is list else id(param)
 
 
 def at_offset(rendered: Rendered, offset: int) -> Rendered:

@@ -20,8 +20,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aorm.errors import FieldError
+from aorm.fields.registry import hooks
 from aorm.query.expressions import Col
 from aorm.query.tuples import ColumnTuple
+from aorm.sql.conversions import special_conversion
 from aorm.sql.dialect import Conversion, Dialect
 
 Decode = Callable[[Sequence[Any], Any], list[Any]]
@@ -83,6 +85,11 @@ class Writer:
 
 def conversion_of(expression: Any, dialect: Dialect) -> Conversion | None:
     """How the values of a column or an expression are converted."""
+    usual = _usual_conversion(expression, dialect)
+    return usual if type(expression) is Col else special_conversion(expression, dialect, usual)
+
+
+def _usual_conversion(expression: Any, dialect: Dialect) -> Conversion | None:
     try:
         field = expression.output_field
     except FieldError:
@@ -170,9 +177,10 @@ class ObjectDecoder:
         self.source = source
         self.dialect = dialect
         self.made: dict[tuple[bool, ...], Decode] = {}
+        self.models = [each.model for each in _all_sources(source)]
 
     def __call__(self, rows: Sequence[Any], loaded: Any) -> list[Any]:
-        plain = tuple(source.model._meta.is_plainly_loaded for source in _all_sources(self.source))
+        plain = tuple([hooks.loads_plainly(model) for model in self.models])
         decode = self.made.get(plain)
         if decode is None:
             decode = self.made[plain] = guarded(
@@ -258,7 +266,7 @@ def _object(
         prepared.append(f"{shared} = loaded")
     else:
         prepared.append(f"{shared} = loaded.of_relation()")
-    if opts.is_plainly_loaded:
+    if hooks.loads_plainly(source.model):
         new = writer.name(source.model.__new__, "new")
         line(f"{variable} = {new}({model})")
         for name, text in values:

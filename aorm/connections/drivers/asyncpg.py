@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 from asyncpg import exceptions
 
 from aorm.connections.connection import Params, Pooled, RawResult, Rows
@@ -25,7 +25,7 @@ CLOSE_TIMEOUT = 2.0  # seconds
 
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
 
-_portal_numbers = count(1)
+_numbers = count(1)
 
 
 def opener(
@@ -105,7 +105,9 @@ class Connection(Pooled):
         statements = self._statements
         if len(statements) >= self._kept:
             del statements[next(iter(statements))]  # the oldest; used ones are moved to the end
-        statement = statements[sql] = await self.raw_connection.prepare(sql)
+        # with a name of its own: without one, asyncpg would have the server parse it each time
+        name = f"aorm_{next(_numbers)}"
+        statement = statements[sql] = await self.raw_connection.prepare(sql, name=name)
         return statement._state
 
     async def _run(self, sql: str, params: Params, extra: bool) -> Any:
@@ -260,12 +262,12 @@ def _close_without_loop(raw: Any) -> None:
 class Cursor:
     """A portal of the server; outside of a transaction it has one of its own."""
 
-    __slots__ = ("_connection", "_exhausted", "_name", "_own", "_state", "_statement")
+    __slots__ = ("_connection", "_exhausted", "_name", "_own", "_state")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._own = connection.idle()
-        self._name = f"aorm_{next(_portal_numbers)}"
+        self._name = f"aorm_{next(_numbers)}"
         self._exhausted = False
 
     async def open(self, sql: str, params: Params) -> None:
@@ -274,8 +276,8 @@ class Cursor:
         if self._own:
             await connection.command("BEGIN")
         try:
-            self._statement = await connection.raw_connection.prepare(sql)
-            self._state = self._statement._state
+            statement = connection._statements.get(sql)
+            self._state = await connection._prepared(sql) if statement is None else statement._state
             await connection._protocol.bind(self._state, params, self._name, None)
         except FAILURES as error:
             if self._own and not connection.raw_connection.is_closed():

@@ -361,12 +361,9 @@ class Cursor:
 
     def close(self) -> None:
         """Forget what was not read."""
-        if self._connection.lost:
-            return
-        if self._own:
+        self._cursor.close()
+        if self._own and not self._connection.lost:
             self._connection.command("ROLLBACK")
-        elif self._connection._pgconn.transaction_status == TransactionStatus.INTRANS:
-            self._cursor.close()
 
 
 class AsyncCursor:
@@ -406,12 +403,11 @@ class AsyncCursor:
 
     async def close(self) -> None:
         """Forget what was not read."""
-        if self._connection.lost or self._connection.broken:
-            return
-        if self._own:
+        if self._connection.broken:
+            self._connection.terminate()  # the cursor then has nothing left to ask the server
+        await self._cursor.close()
+        if self._own and not self._connection.lost:
             await self._connection.command("ROLLBACK")
-        elif self._connection._pgconn.transaction_status == TransactionStatus.INTRANS:
-            await self._cursor.close()
 
 
 def _check_committed(sql: str, status: str | None) -> None:

@@ -13,6 +13,7 @@ from aorm.sql.compiler import Compiler, Rendered
 from aorm.sql.dialect import DIALECTS, Dialect
 from aorm.sql.dialects import types
 from aorm.sql.dialects.values import PostgresqlValues
+from aorm.sql.functions import FUNCTIONS, POSTGRESQL_FUNCTIONS
 from aorm.sql.standard import STANDARD, render_combined, sides
 
 _ESCAPED = r"REPLACE(REPLACE(REPLACE({}, E'\\', E'\\\\'), E'%%', E'\\%%'), E'_', E'\\_')"
@@ -128,6 +129,8 @@ POSTGRESQL = PostgresqlDialect(
     ),
     renderers={
         **STANDARD,
+        **FUNCTIONS,
+        **POSTGRESQL_FUNCTIONS,
         lk.IExact: render_iexact,
         lk.PatternLookup: render_pattern,
         lk.Regex: render_regex,

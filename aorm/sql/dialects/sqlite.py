@@ -14,6 +14,8 @@ from aorm.sql.dialect import DIALECTS, Dialect
 from aorm.sql.dialects import types
 from aorm.sql.dialects.sqlite_functions import FUNCTIONS
 from aorm.sql.dialects.values import SqliteValues
+from aorm.sql.functions import FUNCTIONS as COMMON_FUNCTIONS
+from aorm.sql.functions import SQLITE_FUNCTIONS
 from aorm.sql.standard import STANDARD, render_combined, sides
 
 _ESCAPED = "REPLACE(REPLACE(REPLACE({}, '\\', '\\\\'), '%%', '\\%%'), '_', '\\_')"
@@ -103,6 +105,8 @@ SQLITE = SqliteDialect(
     ),
     renderers={
         **STANDARD,
+        **COMMON_FUNCTIONS,
+        **SQLITE_FUNCTIONS,
         lk.IExact: render_iexact,
         lk.PatternLookup: render_pattern,
         lk.Regex: render_regex,

@@ -147,13 +147,17 @@ def date_trunc(unit: str, text: Any, zone: str | None = None) -> str | None:
 
 
 def datetime_trunc(unit: str, text: Any, zone: str | None = None) -> str | None:
-    """The first moment of the year, ..., second, as local time of the zone."""
+    """The first moment of the year, ..., second in the zone, as columns hold points in time."""
     found = _point(text, zone)
     if found is None:
         return None
     if unit in _TIME_PARTS:
-        return str(_first_moment(unit, found).isoformat(" "))
-    return f"{_first_day(unit, found.date()).isoformat()} 00:00:00"
+        first = _first_moment(unit, found)
+    else:
+        first = dt.datetime.combine(_first_day(unit, found.date()), dt.time.min)
+    if zone is not None:
+        first = first.replace(tzinfo=time_zone(zone)).astimezone(UTC).replace(tzinfo=None)
+    return str(first.isoformat(" "))
 
 
 def time_trunc(unit: str, text: Any, zone: str | None = None) -> str | None:
