@@ -52,11 +52,11 @@ from aorm.fields.various import (
 )
 from aorm.models import related  # noqa: F401  the descriptors of relations
 from aorm.models.base import DEFERRED, Model
-from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, RAISE
+from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, FETCH_RAISE, RAISE
 from aorm.models.manager import Manager
 from aorm.models.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from aorm.models.queryset import QuerySet
-from aorm.query import functions  # noqa: F401
+from aorm.models import functions
 from aorm.query.aggregates import (
     Aggregate,
     AnyValue,
@@ -97,6 +97,7 @@ __all__ = [
     "DO_NOTHING",
     "FETCH_ONE",
     "FETCH_PEERS",
+    "FETCH_RAISE",
     "NOT_PROVIDED",
     "PROTECT",
     "RAISE",

@@ -251,7 +251,9 @@ class _Walk:
                 continue
             if not all(map(_prepared, objects)):
                 return
-            to_attr = lookup.get_current_to_attr(level)[0]
+            to_attr, as_attr = lookup.get_current_to_attr(level)
+            if as_attr:
+                _check_attribute(type(objects[0]), to_attr)
             prefetcher, descriptor, found, is_fetched = get_prefetcher(objects[0], part, to_attr)
             last = level == len(parts) - 1
             _check(lookup, objects[0], part, found, last and prefetcher is None)
@@ -358,8 +360,6 @@ def _fetch_level(
     if link is not None:
         _link_back(instances, instance_key, groups, link)
     to_attr, as_attr = lookup.get_current_to_attr(level)
-    if as_attr:
-        _check_attribute(type(instances[0]), to_attr)
     if single:
         attribute = to_attr if as_attr else cache_name if is_descriptor else None
         _hand_out_single(instances, instance_key, groups, attribute, plan)

@@ -190,7 +190,7 @@ async def test_receivers_see_each_object_before_and_after(ask, owner):
     async def after(sender, instance, using, origin, **kwargs):
         seen.append(("post", sender.__name__, origin is owner, using))
 
-    await ask(Item.objects.create, cascade=owner)
+    await ask(Member.objects.create, name="m", owner=owner)
     signals.pre_delete.connect(before)
     signals.post_delete.connect(after)
     try:
@@ -199,9 +199,9 @@ async def test_receivers_see_each_object_before_and_after(ask, owner):
         signals.pre_delete.disconnect(before)
         signals.post_delete.disconnect(after)
     assert seen == [
-        ("pre", "Item", True, "default"),
+        ("pre", "Member", True, "default"),
         ("pre", "Owner", True, "default"),
-        ("post", "Item", True, "default"),
+        ("post", "Member", True, "default"),
         ("post", "Owner", True, "default"),
     ]
     assert owner.pk is None

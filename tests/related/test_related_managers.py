@@ -127,7 +127,7 @@ async def test_add_ignores_what_is_there(ask, notes, tags):
 async def test_add_refuses_other_models_and_objects_without_a_key(ask, notes, ada):
     with pytest.raises(TypeError, match="'Tag' instance expected, got"):
         await ask(notes.tags.add, ada)
-    with pytest.raises(ValueError, match='the value for field "tag" is None'):
+    with pytest.raises(ValueError, match='is on database "default", value is on database "None"'):
         await ask(notes.tags.add, Tag(name="new"))
 
 
