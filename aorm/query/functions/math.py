@@ -8,6 +8,9 @@ from aorm.fields.numbers import FloatField
 from aorm.query.expressions import Func
 
 
+__all__ = ["Random"]
+
+
 class Random(Func):
     """A number between 0 and 1, another one for each row."""
 

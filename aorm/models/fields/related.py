@@ -1,0 +1,16 @@
+"""Relations, by Django's module name."""
+
+from aorm.fields.many_to_many import ManyToManyField
+from aorm.fields.relations import ForeignKey, ForeignObject, OneToOneField
+from aorm.fields.rels import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
+
+__all__ = [
+    "ForeignKey",
+    "ForeignObject",
+    "ForeignObjectRel",
+    "ManyToManyField",
+    "ManyToManyRel",
+    "ManyToOneRel",
+    "OneToOneField",
+    "OneToOneRel",
+]

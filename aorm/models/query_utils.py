@@ -1,0 +1,7 @@
+"""Conditions and lookup registration, by Django's module name."""
+
+from aorm.fields.lookup_registry import RegisterLookupMixin
+from aorm.models.deferred import DeferredAttribute
+from aorm.query.conditions import Q
+
+__all__ = ["DeferredAttribute", "Q", "RegisterLookupMixin"]
