@@ -304,9 +304,12 @@ async def test_raw_maps_columns_to_fields(ask, authors):
 # --- bad input -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["nmae", "name__like", "books__titel", "age__x__y"])
-def test_an_unknown_name_is_refused_where_it_stands(database, name):
-    with pytest.raises(FieldError, match=name.rpartition("__")[2]):
+@pytest.mark.parametrize(
+    ("name", "blamed"),
+    [("nmae", "nmae"), ("name__like", "like"), ("books__titel", "titel"), ("age__x__y", "x")],
+)
+def test_an_unknown_name_is_refused_where_it_stands(database, name, blamed):
+    with pytest.raises(FieldError, match=f"'{blamed}'"):
         Author.objects.filter(**{name: "x"})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import distributions
 from pathlib import Path
 from time import perf_counter
@@ -69,7 +69,7 @@ def _without_password(url: str) -> str:
 
 def _run(runner: asyncio.Runner, keep: bool) -> int:
     aorm.drop_tables(*models.ALL)
-    aorm.create_tables(*models.ALL)
+    runner.run(aorm.acreate_tables(*models.ALL))
     try:
         _load()
         checks = [_answer(question, runner) for question in questions.QUESTIONS]
@@ -82,7 +82,8 @@ def _run(runner: asyncio.Runner, keep: bool) -> int:
 
 def _load() -> None:
     show.chapter("Load the metadata of all installed Python distributions, in one transaction")
-    found = list(metadata.installed())
+    with show.waiting("reading metadata"):
+        found = list(metadata.installed())
     total = load.rows_in(found)
     started = perf_counter()
     with show.progress("bulk_create", total) as progress:
@@ -124,27 +125,26 @@ async def _answer_async(question: questions.Question) -> tuple[Any, list[Any], f
 def _cross(runner: asyncio.Runner) -> bool:
     show.chapter("One transaction: in a coroutine, in a thread, and back")
     show.code(crossing.SHOWN, whole=True)
-    undone = runner.run(_sightings(changed_my_mind=True))
-    kept = runner.run(_sightings(changed_my_mind=False))
-    crossing.made().delete()
-    return undone == 0 and kept == 3
-
-
-async def _sightings(changed_my_mind: bool) -> int:
-    seen: crossing.Sightings = []
-    with aorm.capture_queries() as queries:
-        try:
-            await crossing.in_a_coroutine(seen, changed_my_mind)
-        except crossing.ChangedMyMind:
-            outcome = "it raised, so all of it was rolled back"
-        else:
-            outcome = "it went through, so all of it was committed"
-    show.note(f"\n{outcome}:")
+    seen, queries = runner.run(_sightings(changed_my_mind=True))
     show.sql(queries)
-    left = await crossing.made().acount()
-    seen.append(("afterwards", "", left))
-    show.table(("who", "in which thread", "rows it sees"), seen)
-    return left
+    show.note("\nThe last line of the first function raised, so all of it was rolled back:")
+    show.table(crossing.HEADS, seen)
+    kept, queries = runner.run(_sightings(changed_my_mind=False))
+    show.note("Once more, without a change of mind: the same statements, but at the end")
+    show.sql(queries[-1:])
+    show.table(crossing.HEADS, kept)
+    crossing.made().delete()
+    right = (seen[-1][-1], kept[-1][-1]) == (0, 3)
+    (show.success if right else show.failure)("one transaction, whoever was using it")
+    return right
+
+
+async def _sightings(changed_my_mind: bool) -> tuple[crossing.Sightings, list[Any]]:
+    seen: crossing.Sightings = []
+    with aorm.capture_queries() as queries, suppress(crossing.ChangedMyMind):
+        await crossing.in_a_coroutine(seen, changed_my_mind)
+    seen.append(("afterwards", "", await crossing.made().acount()))
+    return seen, list(queries)
 
 
 def _check() -> bool:

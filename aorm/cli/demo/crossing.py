@@ -9,6 +9,7 @@ from aorm.cli.demo.models import Distribution
 from aorm.models import QuerySet
 
 PREFIX = "demo: "
+HEADS = ("who", "in which thread", "rows it sees")
 Sightings = list[tuple[str, str, int]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from textwrap import dedent
 from typing import Any, Protocol
 
@@ -64,6 +64,11 @@ def success(text: str) -> None:
 
 def failure(text: str) -> None:
     console.print(f"[red]✗[/] {escape(text)}")
+
+
+def waiting(title: str) -> AbstractContextManager[object]:
+    """Something turns for as long as the context is open."""
+    return console.status(escape(title))
 
 
 @contextmanager
