@@ -26,6 +26,9 @@ class PathInfo(NamedTuple):
 
 
 _MISSING = object()
+#: With it behind the name of a kept object stand the column's values to which it was assigned
+#: before it had a key; it is what is meant as long as the column keeps them.
+ASSIGNED = "_for"
 
 
 class RelationCache:

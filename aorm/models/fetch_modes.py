@@ -65,8 +65,7 @@ class Raise(FetchMode):
     __slots__ = ()
 
     def fetch(self, fetcher: Any, instance: Any) -> None:
-        field = getattr(fetcher, "field", None) or fetcher
-        name = getattr(fetcher, "field_name", None) or getattr(field, "name", str(fetcher))
+        name = getattr(fetcher, "field_name", None) or getattr(fetcher, "name", fetcher)
         raise FieldFetchBlocked(f"Fetching of {type(instance).__name__}.{name} blocked.") from None
 
 

@@ -27,6 +27,8 @@ from aorm.steps import Operation
 class ManyToManyManager(RelatedManager):
     """`book.tags` or `tag.books`."""
 
+    #: The attname of what the rows between hold of an instance.
+    _key: ClassVar[str]
     rel: ClassVar[Any]
     reverse: ClassVar[bool]
     symmetrical: ClassVar[bool]
@@ -39,16 +41,21 @@ class ManyToManyManager(RelatedManager):
     target_field_name: ClassVar[str]
 
     @classmethod
+    def _of(cls, instance: Any) -> Any:
+        if instance.__dict__.get(cls._key) is None or not instance._is_pk_set():
+            cls._check(instance)
+        return super()._of(instance)
+
+    @classmethod
     def _check(cls, instance: Any) -> None:
+        """Refuse an instance that cannot be related to anything yet."""
         for field in cls.source_field.foreign_related_fields:
-            if instance.__dict__.get(field.attname) is None and (
-                getattr(instance, field.attname) is None
-            ):
+            if getattr(instance, field.attname) is None:
                 raise ValueError(
                     f'"{instance!r}" needs to have a value for field "{field.name}" before this '
                     "many-to-many relationship can be used."
                 )
-        if instance.pk is None:
+        if not instance._is_pk_set():
             raise ValueError(
                 f"{type(instance).__name__!r} instance needs to have a primary key value before "
                 "a many-to-many relationship can be used."
@@ -232,7 +239,7 @@ class ManyToManyManager(RelatedManager):
                     f"'{self.model._meta.object_name}' instance expected, got {obj!r}"
                 )
             else:
-                value = field.get_prep_value(field.to_python(obj))
+                value = field.get_prep_value(obj)
             found[value] = None
         return found
 
@@ -275,7 +282,7 @@ class ManyToManyManager(RelatedManager):
             keys = {
                 self.target_field.get_foreign_related_value(obj)[0]
                 if isinstance(obj, self.model)
-                else obj
+                else self.target_field.get_prep_value(obj)
                 for obj in objs
             }
             yield from together(self._remove_keys(keys))
@@ -370,7 +377,7 @@ class ManyToManyManager(RelatedManager):
             key = (
                 self.target_field.get_foreign_related_value(obj)[0]
                 if isinstance(obj, self.model)
-                else self.target_field.get_prep_value(self.target_field.to_python(obj))
+                else self.target_field.get_prep_value(obj)
             )
             if key in old:
                 old.remove(key)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from aorm.connections.lazy import running_loop
 from aorm.errors import RelationNotLoaded
 from aorm.fields.registry import hooks
+from aorm.fields.rels import ASSIGNED
 from aorm.models.fetch_modes import fetch_mode_of, own_fetch_mode
 from aorm.models.manager import Manager
 from aorm.models.many_to_many import create_forward_many_to_many_manager
@@ -167,7 +168,7 @@ class ForwardManyToOneDescriptor(_Single):
 
     @cached_property
     def _assigned(self) -> str:
-        return f"{self.cache_attname}_for"
+        return f"{self.cache_attname}{ASSIGNED}"
 
     # --- giving -----------------------------------------------------------------------
 
@@ -269,7 +270,7 @@ class ForwardManyToOneDescriptor(_Single):
             values.pop(self._assigned, None)
             return
         current = values.get(column, _MISSING) if column is not None else _MISSING
-        if current is None or current != related.__dict__.get(self._target_column):
+        if current in (None, "") or current != related.__dict__.get(self._target_column):
             values[self._assigned] = [
                 values.get(each.attname) for each in self.field.local_related_fields
             ]
@@ -497,19 +498,10 @@ class ReverseManyToOneDescriptor:
         )
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """The manager for this instance; the descriptor itself on a class.
-
-        Raises:
-            ValueError: the instance has no primary key yet.
-        """
+        """The manager for this instance; the descriptor itself on a class."""
         if instance is None:
             return self
-        manager_class = self.related_manager_cls
-        if not manager_class._start_plain or instance.__dict__.get(manager_class._key) is None:
-            return manager_class._of(instance)
-        manager = _new(manager_class)
-        manager.instance = instance
-        return manager
+        return self.related_manager_cls._of(instance)
 
     def _refusal(self) -> tuple[str, str]:
         name = self.rel.get_accessor_name()

@@ -40,8 +40,6 @@ class RelatedManager(BaseManager[Any]):
     _superclass: ClassVar[type[BaseManager[Any]]]
     _prefetch_cache_name: ClassVar[str]
     _start_plain: ClassVar[bool]
-    #: The attname whose value makes it needless to check an instance further.
-    _key: ClassVar[str]
     field: ClassVar[Any]
     instance: Any
 
@@ -50,8 +48,6 @@ class RelatedManager(BaseManager[Any]):
     @classmethod
     def _of(cls, instance: Any) -> Any:
         """The manager of an instance; no constructor runs that has nothing to do."""
-        if instance.__dict__.get(cls._key) is None:
-            cls._check(instance)
         if cls._start_plain:
             manager = _new(cls)
         else:
@@ -60,11 +56,6 @@ class RelatedManager(BaseManager[Any]):
             manager.model = cls.model
         manager.instance = instance
         return manager
-
-    @classmethod
-    def _check(cls, instance: Any) -> None:
-        """Refuse an instance that cannot be related to anything yet."""
-        raise NotImplementedError
 
     def __call__(self, *, manager: str) -> Any:
         """The same relation through another manager of the related model, by its name."""
@@ -96,6 +87,7 @@ class RelatedManager(BaseManager[Any]):
             found = prefetched.get(self._prefetch_cache_name)
             if found is not None:
                 return found  # type: ignore[no-any-return]
+        self._check_instance()
         queryset = self._apply_rel_filters(self._all_related())
         mode = own_fetch_mode(self.instance)
         return queryset if mode is None else queryset.fetch_mode(mode)
@@ -103,6 +95,9 @@ class RelatedManager(BaseManager[Any]):
     def _all_related(self) -> QuerySet[Any]:
         """All that the manager's class would give without the relation."""
         return super().get_queryset()
+
+    def _check_instance(self) -> None:
+        """Refuse an instance that nothing can be related to yet."""
 
     def _apply_rel_filters(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Those objects of a QuerySet that are related to the instance."""
@@ -216,14 +211,6 @@ class ReverseManyToOneManager(RelatedManager):
     rel: ClassVar[Any]
 
     @classmethod
-    def _check(cls, instance: Any) -> None:
-        if instance.pk is None:
-            raise ValueError(
-                f"{type(instance).__name__!r} instance needs to have a primary key value before "
-                "this relationship can be used."
-            )
-
-    @classmethod
     def _by(cls, superclass: type[BaseManager[Any]]) -> Any:
         return create_reverse_many_to_one_manager(superclass, cls.rel)
 
@@ -234,6 +221,22 @@ class ReverseManyToOneManager(RelatedManager):
     def core_filters(self) -> dict[str, Any]:
         """What makes an object one of this instance's."""
         return {self.field.name: self.instance}
+
+    def _check_instance(self) -> None:
+        if not self.instance._is_pk_set():
+            raise ValueError(
+                f"{type(self.instance).__name__!r} instance needs to have a primary key value "
+                "before this relationship can be used."
+            )
+
+    def _check_key(self) -> None:
+        """Refuse to change the relation of an instance without the value that is pointed to."""
+        for field in self.field.foreign_related_fields:
+            if getattr(self.instance, field.attname) is None:
+                raise ValueError(
+                    f'"{self.instance!r}" needs to have a value for field "{field.attname}" '
+                    "before this relationship can be used."
+                )
 
     def _filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         field = self.field
@@ -289,6 +292,7 @@ class ReverseManyToOneManager(RelatedManager):
         await self._arun(self._add(objs, bulk))
 
     def _add(self, objs: Sequence[Any], bulk: bool) -> Operation[None]:
+        self._check_key()
         self._remove_prefetched_objects()
         database = self._written()
         for obj in objs:
@@ -314,28 +318,30 @@ class ReverseManyToOneManager(RelatedManager):
 
     def create(self, **kwargs: Any) -> Any:
         """Create an object that points here."""
-        return self._run(self._inherited("create", **kwargs, **self.core_filters))
+        return self._run(self._related("create", kwargs))
 
     async def acreate(self, **kwargs: Any) -> Any:
-        return await self._arun(self._inherited("create", **kwargs, **self.core_filters))
+        return await self._arun(self._related("create", kwargs))
 
     def get_or_create(self, **kwargs: Any) -> Any:
         """Among the objects that point here, get the one that matches or create it."""
-        return self._run(self._inherited("get_or_create", **{**kwargs, **self.core_filters}))
+        return self._run(self._related("get_or_create", kwargs))
 
     async def aget_or_create(self, **kwargs: Any) -> Any:
-        return await self._arun(
-            self._inherited("get_or_create", **{**kwargs, **self.core_filters})
-        )
+        return await self._arun(self._related("get_or_create", kwargs))
 
     def update_or_create(self, **kwargs: Any) -> Any:
         """Among the objects that point here, update the one that matches or create it."""
-        return self._run(self._inherited("update_or_create", **{**kwargs, **self.core_filters}))
+        return self._run(self._related("update_or_create", kwargs))
 
     async def aupdate_or_create(self, **kwargs: Any) -> Any:
-        return await self._arun(
-            self._inherited("update_or_create", **{**kwargs, **self.core_filters})
-        )
+        return await self._arun(self._related("update_or_create", kwargs))
+
+    def _related(self, method: str, values: dict[str, Any]) -> Operation[Any]:
+        """What a method of the superclass does, for an object that points here."""
+        self._check_key()
+        self._remove_prefetched_objects()
+        return self._inherited(method, **{**values, **self.core_filters})
 
     # --- set ------------------------------------------------------------------------------
 
@@ -373,6 +379,7 @@ class NullableReverseManyToOneManager(ReverseManyToOneManager):
     def _remove(self, objs: Sequence[Any], bulk: bool) -> Operation[None]:
         if not objs:
             return
+        self._check_key()
         value = self.field.get_foreign_related_value(self.instance)
         for obj in objs:
             self._of_model(obj)
@@ -391,6 +398,7 @@ class NullableReverseManyToOneManager(ReverseManyToOneManager):
         await self._arun(self._clear(bulk))
 
     def _clear(self, bulk: bool) -> Operation[None]:
+        self._check_key()
         yield from self._let_go(self.get_queryset(), bulk)
 
     def _let_go(self, queryset: QuerySet[Any], bulk: bool) -> Operation[None]:
@@ -409,6 +417,7 @@ class NullableReverseManyToOneManager(ReverseManyToOneManager):
         yield from self._save_all(objs, database, update_fields=[self.field.name])
 
     def _set(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
+        self._check_key()
         yield from together(self._replace(objs, bulk, clear))
 
     def _replace(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
@@ -438,6 +447,5 @@ def create_reverse_many_to_one_manager(superclass: type[BaseManager[Any]], rel: 
         rel.related_model,
         rel=rel,
         field=field,
-        _key=rel.model._meta.pk.attname,
         _prefetch_cache_name=rel.cache_name,
     )

@@ -15,6 +15,7 @@ from aorm.conf import settings
 from aorm.connections import connections
 from aorm.fields.base import DatabaseDefault, is_expression
 from aorm.fields.registry import hooks
+from aorm.fields.rels import ASSIGNED
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.operations.signals import post_save, pre_save, send_steps
 from aorm.operations.writes import insert, update
@@ -129,6 +130,11 @@ def check_related(instance: Any, operation: str, fields: Collection[Any] | None 
         related = held.get(attribute)
         if related is None or (fields is not None and field not in fields):
             continue
+        assigned = held.get(attribute + ASSIGNED)
+        if assigned is not None and field.concrete and assigned != [held.get(field.attname)]:
+            # The column was changed after the object was assigned.
+            held.pop(attribute)
+            continue
         if not related._is_pk_set():
             rel = field.remote_field
             if rel is not None and not rel.multiple:
@@ -139,7 +145,7 @@ def check_related(instance: Any, operation: str, fields: Collection[Any] | None 
             )
         if not field.concrete:
             continue
-        if held.get(field.attname) in field.empty_values:
+        if assigned is not None and held.get(field.attname) in field.empty_values:
             # It was saved after it was assigned.
             setattr(instance, field.name, related)
         if getattr(related, field.target_field.attname) != held.get(field.attname):
