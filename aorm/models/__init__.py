@@ -50,7 +50,7 @@ from aorm.fields.various import (
     GenericIPAddressField,
     UUIDField,
 )
-from aorm.models import related  # noqa: F401  the descriptors of relations
+from aorm.models import checking, related  # noqa: F401  what declarations below refer to
 from aorm.models.base import DEFERRED, Model
 from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, FETCH_RAISE, RAISE
 from aorm.models.manager import Manager
@@ -85,6 +85,7 @@ from aorm.query.expressions import (
     Value,
     When,
 )
+from aorm.query.json_lookups import JSONNull
 from aorm.query.lookups import Lookup
 from aorm.query import related_lookups  # noqa: F401  registers the lookups of relations
 
@@ -144,6 +145,7 @@ __all__ = [
     "IntegerChoices",
     "IntegerField",
     "JSONField",
+    "JSONNull",
     "Lookup",
     "Manager",
     "ManyToManyField",

@@ -242,7 +242,8 @@ class _Builder:
         clause = Where([condition])
         # A row that is missing from an outer join satisfies IS NULL, so the join stays outer.
         needs_outer = is_null and not self.negated
-        if self.negated and not is_null and condition is not NOTHING:
+        compares_null = getattr(condition, "rhs_is_none", False)
+        if self.negated and not is_null and not compares_null and condition is not NOTHING:
             needs_outer = True
             if name_of != "isnull" and (
                 draft.is_nullable(targets[0]) or draft.joins[joins[-1]].kind == LOUTER

@@ -14,6 +14,7 @@ from aorm.sql.dialect import DIALECTS, Dialect
 from aorm.sql.dialects import types
 from aorm.sql.dialects.values import PostgresqlValues
 from aorm.sql.functions import FUNCTIONS, POSTGRESQL_FUNCTIONS
+from aorm.sql.json import JSON, POSTGRESQL_JSON
 from aorm.sql.standard import STANDARD, render_combined, sides
 
 _ESCAPED = r"REPLACE(REPLACE(REPLACE({}, E'\\', E'\\\\'), E'%%', E'\\%%'), E'_', E'\\_')"
@@ -131,6 +132,8 @@ POSTGRESQL = PostgresqlDialect(
         **STANDARD,
         **FUNCTIONS,
         **POSTGRESQL_FUNCTIONS,
+        **JSON,
+        **POSTGRESQL_JSON,
         lk.IExact: render_iexact,
         lk.PatternLookup: render_pattern,
         lk.Regex: render_regex,

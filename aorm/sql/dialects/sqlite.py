@@ -16,6 +16,7 @@ from aorm.sql.dialects.sqlite_functions import FUNCTIONS
 from aorm.sql.dialects.values import SqliteValues
 from aorm.sql.functions import FUNCTIONS as COMMON_FUNCTIONS
 from aorm.sql.functions import SQLITE_FUNCTIONS
+from aorm.sql.json import JSON, SQLITE_JSON
 from aorm.sql.standard import STANDARD, render_combined, sides
 
 _ESCAPED = "REPLACE(REPLACE(REPLACE({}, '\\', '\\\\'), '%%', '\\%%'), '_', '\\_')"
@@ -107,6 +108,8 @@ SQLITE = SqliteDialect(
         **STANDARD,
         **COMMON_FUNCTIONS,
         **SQLITE_FUNCTIONS,
+        **JSON,
+        **SQLITE_JSON,
         lk.IExact: render_iexact,
         lk.PatternLookup: render_pattern,
         lk.Regex: render_regex,
