@@ -39,6 +39,10 @@ class Pooled:
         self.lost = False
         self.broken = False  # in doubt, though perhaps not gone: never used again
 
+    def last_sql(self) -> str:
+        """The statement that was sent last."""
+        return self.sql
+
     def idle(self) -> bool:
         """Whether the connection may be used by the next one: sound, and in no transaction."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ def timeout_error(alias: str, limit: int, seconds: float, used: Iterable[Any]) -
 def _described(connection: Pooled) -> str:
     seconds = monotonic() - connection.used_at
     open_block = "in a transaction" if not connection.idle() else "in no transaction"
-    last = " ".join(connection.sql.split())
+    last = " ".join(connection.last_sql().split())
     return f"{_name(connection.holder)} for {seconds:.1f} s, {open_block}, last: {last[:80]!r}"
 
 

@@ -176,6 +176,10 @@ class Connection(Pooled):
         await self.hop(self.inner.terminate)
         self.thread.end()
 
+    def last_sql(self) -> str:
+        """The statement that was sent last."""
+        return self.inner.sql
+
     def idle(self) -> bool:
         """In no transaction, and sound."""
         return not (self.broken or self.lost) and self.inner.idle()

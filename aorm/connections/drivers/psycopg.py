@@ -348,9 +348,9 @@ class Cursor:
         try:
             self._cursor.execute(sql, params)
         except psycopg.Error as error:
-            if self._own:
-                connection.command("ROLLBACK")
-            raise connection._converted(error) from error
+            failure = connection._converted(error)
+            self.close()
+            raise failure from error
 
     def fetch(self, size: int) -> Rows:
         """The next rows, at most `size`."""
@@ -384,11 +384,12 @@ class AsyncCursor:
         try:
             await self._cursor.execute(sql, params)
         except psycopg.Error as error:
-            if self._own:
-                await self._connection.command("ROLLBACK")
-            raise self._connection._converted(error) from error
+            failure = self._connection._converted(error)
+            await self.close()
+            raise failure from error
         except BaseException:
             self._connection.broken = True
+            await self.close()
             raise
 
     async def fetch(self, size: int) -> Rows:

@@ -1,4 +1,8 @@
-"""sqlite3 behind the protocol: autocommit mode with explicit BEGIN, one writer at a time."""
+"""sqlite3 behind the protocol: autocommit mode with explicit BEGIN, one writer at a time.
+
+An in-memory database has no WAL: there a reader and a writer exclude each other, so everything
+takes turns at the gate, and a result that is read piece by piece is read at once.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +34,8 @@ def opener(address: Address, functions: Iterable[Any], owner: object) -> Callabl
     gate = gate_of(target)
     if address.name == MEMORY and not hasattr(owner, "memory_anchor"):
         anchor = sqlite3.connect(target, uri=True, check_same_thread=False)
-        anchor.execute("PRAGMA user_version").fetchall()  # the file is only opened by a statement
         owner.memory_anchor = finalize(owner, anchor.close)  # type: ignore[attr-defined]
+        anchor.execute("PRAGMA user_version").fetchall()  # only a statement opens the file
     registered = tuple(functions)
     return lambda: Connection(_open(address, target, registered), gate, address)
 
@@ -79,7 +83,15 @@ def converted(error: Exception) -> Error:
 class Connection(Pooled):
     """One sqlite3 connection, used by one thread at a time."""
 
-    __slots__ = ("_address", "_cursor", "_gate", "_writing", "interrupted", "raw_connection")
+    __slots__ = (
+        "_address",
+        "_cursor",
+        "_free",
+        "_gate",
+        "_writing",
+        "interrupted",
+        "raw_connection",
+    )
 
     def __init__(self, connection: sqlite3.Connection, gate: WriterGate, address: Address) -> None:
         super().__init__()
@@ -89,11 +101,13 @@ class Connection(Pooled):
         self._gate = gate
         self._address = address
         self._writing = False  # the gate is ours
+        # beginnings of statements that need no turn at the gate
+        self._free = frozenset() if address.name == MEMORY else READS
 
     def fetch(self, sql: str, params: Params) -> Rows:
         """All rows."""
         self.sql = sql
-        if self._writing or sql[0] in READS:
+        if self._writing or sql[0] in self._free:
             try:
                 return self._cursor.execute(sql, params).fetchall()
             except (sqlite3.Error, OverflowError) as error:
@@ -144,7 +158,7 @@ class Connection(Pooled):
         """A statement of the user's own, with any of Python's usual types as values."""
         self.sql = sql
         text = sql.lstrip()[:8].upper()
-        entered = not self._writing and text[:1] not in READS and not text.startswith("BEGIN")
+        entered = not self._writing and text[:1] not in self._free and not text.startswith("BEGIN")
         if entered:
             self._enter_gate()
         try:
@@ -159,6 +173,8 @@ class Connection(Pooled):
 
     def cursor(self, sql: str, params: Params) -> Cursor:
         """Rows piece by piece."""
+        if not self._free:
+            return Cursor(Listed(self.fetch(sql, params)))
         self.sql = sql
         try:
             return Cursor(self.raw_connection.cursor().execute(sql, params))
@@ -167,7 +183,7 @@ class Connection(Pooled):
 
     def begin(self, sql: str) -> None:
         """Start a transaction; one that may write waits for its turn first."""
-        writes = sql.startswith("BEGIN IMMEDIATE")
+        writes = sql.startswith("BEGIN IMMEDIATE") or not self._free
         if writes:
             self._enter_gate()
             self._writing = True
@@ -237,12 +253,31 @@ class Connection(Pooled):
         self._gate.release()
 
 
+class Listed:
+    """A result that was read at once, in the manner of a cursor."""
+
+    __slots__ = ("_rows", "_taken")
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._taken = 0
+
+    def fetchmany(self, size: int) -> Rows:
+        """The next rows, at most `size`."""
+        start, self._taken = self._taken, self._taken + size
+        return self._rows[start : self._taken]
+
+    def close(self) -> None:
+        """Forget what was not read."""
+        self._rows = []
+
+
 class Cursor:
     """A result that is read piece by piece."""
 
     __slots__ = ("_cursor",)
 
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
+    def __init__(self, cursor: sqlite3.Cursor | Listed) -> None:
         self._cursor = cursor
 
     def fetch(self, size: int) -> Rows:
