@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from aorm.fields.base import is_expression
+from aorm.fields.registry import hooks
 
 __all__ = ["BaseConstraint", "CheckConstraint", "Deferrable", "UniqueConstraint"]
 
@@ -101,8 +102,21 @@ class BaseConstraint(ExpressionHolder):
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
         raise NotImplementedError("This method must be implemented by a subclass.")
 
-    def validate(self, model: Any, instance: Any, exclude: Any = None, using: Any = None) -> None:
-        raise NotImplementedError("This method must be implemented by a subclass.")
+    def validate(
+        self, model: Any, instance: Any, exclude: Any = None, using: str = "default"
+    ) -> None:
+        """Check that the values of an instance do not violate the constraint.
+
+        Args:
+            exclude: names of fields to leave out.
+            using: the alias of the database to ask.
+
+        Raises:
+            ValidationError: they do.
+        """
+        if type(self) is BaseConstraint or hooks.validate_constraint is None:
+            raise NotImplementedError("This method must be implemented by a subclass.")
+        hooks.validate_constraint(self, model, instance, exclude, using)
 
     def get_violation_error_message(self) -> str:
         """The message of a violation."""

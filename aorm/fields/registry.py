@@ -53,6 +53,7 @@ class Hooks:
     `forward(field)`, `reverse(rel)` and `many(rel, reverse)` make the descriptors that stand on
     the model classes, `parent_link(field)` that of a link to a parent, `manager()` a plain
     manager, `exists(field, value, instance)` says whether a foreign key's target is there,
+    `validate_constraint(constraint, model, instance, exclude, using)` checks an instance,
     `loads_plainly(model)` whether rows may become objects without any code of the user's.
     `model` is the base class of all models.
     """
@@ -63,6 +64,7 @@ class Hooks:
     many: Callable[[Any, bool], Any] | None = None
     manager: Callable[[], Any] | None = None
     exists: Callable[[Any, Any, Any], bool] | None = None
+    validate_constraint: Callable[[Any, Any, Any, Any, str], None] | None = None
     loads_plainly: Callable[[Any], bool]
 
 

@@ -10,13 +10,10 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aorm.connections import sync_to_async
-from aorm.errors import NON_FIELD_ERRORS, FieldError, ValidationError
-from aorm.fields.base import DatabaseDefault, is_expression
+from aorm.errors import NON_FIELD_ERRORS, ValidationError
+from aorm.fields.base import DatabaseDefault
 from aorm.fields.composite import CompositePrimaryKey
-from aorm.fields.constraints import UniqueConstraint
 from aorm.operations.routing import router
-from aorm.query.conditions import Q
-from aorm.query.expressions import Value
 
 if TYPE_CHECKING:
     from aorm.fields.options import Options
@@ -296,49 +293,3 @@ class Validation:
 
     async def avalidate_constraints(self, exclude: Collection[str] | None = None) -> None:
         await sync_to_async(self.validate_constraints)(exclude)
-
-    def _get_field_expression_map(
-        self, meta: Any, exclude: Collection[str] | None = None
-    ) -> dict[str, Any]:
-        """The instance's values as expressions, by name of the field."""
-        excluded = frozenset(exclude or ())
-        found: dict[str, Any] = {}
-        for field in meta.local_concrete_fields:
-            if field.name in excluded:
-                continue
-            if field.generated:
-                if not excluded.isdisjoint(_referenced(field.expression)):
-                    continue
-                found[field.name] = field.expression
-                continue
-            value = getattr(self, field.attname)
-            if isinstance(value, DatabaseDefault):
-                value = field.db_default
-            found[field.name] = value if is_expression(value) else Value(value, field)
-        if "pk" not in excluded and meta.pk.name in found:
-            found["pk"] = found[meta.pk.name]
-        return found
-
-
-def _referenced(expression: Any) -> set[str]:
-    """The names of fields in an expression or a Q."""
-    names: set[str] = set()
-    for each in getattr(expression, "flatten", lambda: ())():
-        name = getattr(each, "name", None)
-        if isinstance(name, str):
-            names.add(name.partition("__")[0])
-    if isinstance(expression, Q):
-        for child in expression.children:
-            if isinstance(child, tuple):
-                names.add(child[0].partition("__")[0])
-                names |= _referenced(child[1])
-            else:
-                names |= _referenced(child)
-    return names
-
-
-def validate_unique_constraint(
-    constraint: UniqueConstraint, model: Any, instance: Any, exclude: Any, using: str
-) -> None:
-    """Ask the database whether another row has the instance's values."""
-    raise FieldError("not built yet")

@@ -1,4 +1,4 @@
-"""Models of these tests live in a registry of their own."""
+"""Registries of their own for models that tests define, and tables for those of `saved`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import aorm
 from aorm import isolate_apps
 
 
@@ -15,3 +16,13 @@ def registry() -> Iterator[Any]:
     """A registry that models defined in the test enter."""
     with isolate_apps("tests") as apps:
         yield apps
+
+
+@pytest.fixture
+def tables(database: Any) -> Iterator[None]:
+    """The tables of this directory's models, on `database`."""
+    from models.saved import ALL
+
+    aorm.create_tables(*ALL)
+    yield
+    aorm.drop_tables(*ALL)

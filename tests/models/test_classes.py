@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from aorm import errors, models, settings
+from aorm.models import signals
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -199,7 +200,7 @@ def test_class_prepared_is_sent_for_each_model() -> None:
     def prepared(sender: Any, **kwargs: Any) -> None:
         seen.append(sender)
 
-    models.signals.class_prepared.connect(prepared)
+    signals.class_prepared.connect(prepared)
     try:
 
         class Base(models.Model):
@@ -209,7 +210,7 @@ def test_class_prepared_is_sent_for_each_model() -> None:
         class Book(Base):
             pass
     finally:
-        models.signals.class_prepared.disconnect(prepared)
+        signals.class_prepared.disconnect(prepared)
 
     assert seen == [Book]
 
@@ -488,7 +489,7 @@ def test_an_unknown_manager_name_is_refused() -> None:
         class Meta:
             default_manager_name = "evry"
 
-    with pytest.raises(ValueError, match="Book has no manager named 'evry'; .*objects"):
+    with pytest.raises(ValueError, match=r"Book has no manager named 'evry'; .*objects"):
         _ = Book._default_manager
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aorm import errors, models
+from aorm.models import signals
 
 DEFERRED = models.DEFERRED
 
@@ -133,13 +134,13 @@ def test_signals_are_sent_around_construction() -> None:
         seen.append(("after", sender, instance.name))
 
     Author(name="quiet")
-    models.signals.pre_init.connect(before, sender=Author)
-    models.signals.post_init.connect(after, sender=Author)
+    signals.pre_init.connect(before, sender=Author)
+    signals.post_init.connect(after, sender=Author)
     try:
         Author(name="Ada")
     finally:
-        models.signals.pre_init.disconnect(before, sender=Author)
-        models.signals.post_init.disconnect(after, sender=Author)
+        signals.pre_init.disconnect(before, sender=Author)
+        signals.post_init.disconnect(after, sender=Author)
     assert seen == [("before", Author, (), {"name": "Ada"}), ("after", Author, "Ada")]
 
 

@@ -126,7 +126,7 @@ def test_swapped_models() -> None:
     try:
         assert User._meta.swapped == "shop.Customer"
         assert User not in User._meta.apps.get_models()
-        with pytest.raises(AttributeError, match="swapped for 'shop.Customer'"):
+        with pytest.raises(AttributeError, match=r"swapped for 'shop\.Customer'"):
             _ = User.objects
     finally:
         del settings.TESTED_USER_MODEL

@@ -26,9 +26,9 @@ def test_an_unknown_model_is_refused_with_the_known_ones(registry: Any) -> None:
 
     with pytest.raises(LookupError, match="'shop' doesn't have a 'Bok' model; it has Book"):
         registry.get_model("shop.Bok")
-    with pytest.raises(LookupError, match="No app with label 'shoop'.*shop"):
+    with pytest.raises(LookupError, match=r"No app with label 'shoop'.*shop"):
         registry.get_model("shoop.Book")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="unpack"):
         registry.get_model("Book")
 
 

@@ -1,0 +1,91 @@
+"""Each face honours an override of the other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import aorm
+from models.saved import AsyncSaved, BothSaved, Log, SyncSaved
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[list[str]]:
+    Log.entries.clear()
+    yield Log.entries
+    Log.entries.clear()
+
+
+async def test_a_synchronous_override_runs_on_both_faces(ask: Any, log: list[str]) -> None:
+    await ask(SyncSaved(name="x").save)
+    assert log == ["save", "saved"]
+    assert await ask(SyncSaved.objects.count) == 1
+
+
+async def test_an_asynchronous_override_runs_on_both_faces(ask: Any, log: list[str]) -> None:
+    await ask(AsyncSaved(name="x").save)
+    assert log == ["asave", "asaved"]
+    assert await ask(AsyncSaved.objects.count) == 1
+
+
+async def test_overrides_above_each_other_all_run_once(ask: Any, log: list[str]) -> None:
+    await ask(BothSaved(name="x").save)
+    assert log == ["outer", "asave", "asaved"]
+
+
+async def test_create_runs_the_override(ask: Any, log: list[str]) -> None:
+    await ask(SyncSaved.objects.create, name="x")
+    await ask(AsyncSaved.objects.create, name="x")
+    assert log == ["save", "saved", "asave", "asaved"]
+
+
+async def test_deletion_is_overridden_on_both_faces(ask: Any, log: list[str]) -> None:
+    one, other = SyncSaved(name="x"), AsyncSaved(name="x")
+    await ask(one.save)
+    await ask(other.save)
+    log.clear()
+    await ask(one.delete)
+    await ask(other.delete)
+    assert log == ["delete", "adelete"]
+
+
+async def test_the_override_is_part_of_the_transaction(ask: Any) -> None:
+    with pytest.raises(RuntimeError, match="undo"):
+        async with ask.atomic():
+            await ask(SyncSaved(name="x").save)
+            await ask(AsyncSaved(name="x").save)
+            raise RuntimeError("undo")
+    assert await ask(SyncSaved.objects.count) == 0
+    assert await ask(AsyncSaved.objects.count) == 0
+
+
+async def test_a_synchronous_override_runs_beside_the_loop(database: Any, registry: Any) -> None:
+    threads = []
+
+    class Probe(SyncSaved):
+        class Meta:
+            proxy = True
+            app_label = "saved"
+
+        def save(self, **options: Any) -> None:
+            threads.append(threading.current_thread())
+            with pytest.raises(RuntimeError):
+                asyncio.get_running_loop()
+            super().save(**options)
+
+    await Probe(name="x").asave()
+    assert threads != [threading.current_thread()]
+    await aorm.aclose()
+
+
+async def test_overriding_one_face_gives_the_class_both(registry: Any) -> None:
+    assert "asave" in vars(SyncSaved)
+    assert "save" in vars(AsyncSaved)
+    assert asyncio.iscoroutinefunction(SyncSaved.asave)
+    assert not asyncio.iscoroutinefunction(AsyncSaved.save)
