@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 import server
+import shop.models
 from support import Ask
 
 import aorm
@@ -100,8 +101,6 @@ def shop_on_postgresql(postgres_server: str) -> Iterator[str]:
 
 
 def _create_tables(url: str) -> None:
-    import shop.models
-
     aorm.configure(url)
     aorm.create_tables(*shop.models.ALL)
     aorm.close()

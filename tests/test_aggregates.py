@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from aorm.models.functions import Coalesce
 from shop.models import Author, Book, Tag
 
 from aorm.models import Avg, Count, F, Max, Min, Q, StdDev, Sum, Variance
+from aorm.models.functions import Coalesce
 
 pytestmark = pytest.mark.usefixtures("library")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from aorm.models.functions import Coalesce, Length, Lower, Upper
 from shop.models import Author, Book, Shop, Stock, Tag
 
 from aorm.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from aorm.models.functions import Coalesce, Length, Lower, Upper
 
 pytestmark = pytest.mark.usefixtures("library")
 

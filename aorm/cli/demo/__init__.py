@@ -155,7 +155,7 @@ def _check() -> bool:
         "files": models.File.objects.count,
         "requirements": models.Requirement.objects.count,
         "classifiers": models.Classifier.objects.count,
-        "uses of a classifier": models.Distribution.classifiers.through.objects.count,
+        "uses of a classifier": models.CLASSIFIED.objects.count,
     }
     rows = [(what, counted[what], count()) for what, count in stored.items()]
     show.table(("", "by importlib.metadata", "in the database"), rows)
@@ -170,9 +170,8 @@ def _counted() -> dict[str, int]:
     """The numbers once more, by code that shares nothing with what was loaded."""
     unique: dict[str, Any] = {}
     for one in distributions():
-        if one.metadata["Name"]:
-            key = one.metadata["Name"].lower().replace("_", "-").replace(".", "-")
-            unique.setdefault(key, one)
+        for name in one.metadata.get_all("Name") or ():
+            unique.setdefault(name.lower().replace("_", "-").replace(".", "-"), one)
     used = [set(one.metadata.get_all("Classifier") or ()) for one in unique.values()]
     return {
         "distributions": len(unique),

@@ -9,7 +9,7 @@ from typing import TypeVar
 import aorm
 from aorm import models
 from aorm.cli.demo.metadata import Found, normalized
-from aorm.cli.demo.models import Classifier, Distribution, File, Requirement
+from aorm.cli.demo.models import CLASSIFIED, Classifier, Distribution, File, Requirement
 
 BATCH = 500
 Progress = Callable[[int], None]
@@ -46,11 +46,10 @@ def _insert_classifiers(
 ) -> None:
     stored = _insert(Classifier, (Classifier(name=name) for name in _classifiers(found)), progress)
     by_name = {classifier.name: classifier for classifier in stored}
-    link = Distribution.classifiers.through
     _insert(
-        link,
+        CLASSIFIED,
         (
-            link(distribution=by_key[one.key], classifier=by_name[name])
+            CLASSIFIED(distribution=by_key[one.key], classifier=by_name[name])
             for one in found
             for name in one.classifiers
         ),

@@ -61,7 +61,7 @@ def installed() -> Iterator[Found]:
     """Every installed distribution once: the one that an import would find."""
     seen: set[str] = set()
     for distribution in distributions():
-        name = distribution.metadata["Name"]
+        name = _header(distribution, "Name")
         if name and normalized(name) not in seen:
             seen.add(normalized(name))
             yield _found(name, distribution)
@@ -73,7 +73,7 @@ def _found(name: str, distribution: Distribution) -> Found:
         name=name,
         version=distribution.version,
         licence=_licence(distribution, classifiers),
-        summary=distribution.metadata.get("Summary") or "",
+        summary=_header(distribution, "Summary"),
         classifiers=tuple(dict.fromkeys(classifiers)),
         files=tuple(_files(distribution)),
         requirements=tuple(_requirement(text) for text in distribution.requires or ()),
@@ -82,12 +82,16 @@ def _found(name: str, distribution: Distribution) -> Found:
 
 def _licence(distribution: Distribution, classifiers: list[str]) -> str:
     # Three generations of saying the same; the oldest field may hold a whole licence text.
-    if expression := distribution.metadata.get("License-Expression"):
+    if expression := _header(distribution, "License-Expression"):
         return expression
     for classifier in classifiers:
         if classifier.startswith("License :: "):
             return classifier.rpartition(" :: ")[2]
-    return (distribution.metadata.get("License") or "unknown").partition("\n")[0][:60]
+    return (_header(distribution, "License") or "unknown").partition("\n")[0][:60]
+
+
+def _header(distribution: Distribution, name: str) -> str:
+    return next(iter(distribution.metadata.get_all(name) or ()), "")
 
 
 def _files(distribution: Distribution) -> Iterator[FoundFile]:

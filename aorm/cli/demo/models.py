@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aorm import models
 
 
@@ -69,4 +71,6 @@ class File(models.Model):
         app_label = "demo"
 
 
+# The model between distributions and classifiers, which aorm made.
+CLASSIFIED: Any = Distribution.classifiers.through  # type: ignore[attr-defined,unused-ignore]
 ALL = (Classifier, Distribution, Requirement, File)
