@@ -118,7 +118,7 @@ def _key_parts(field: Any, dialect: Dialect) -> Iterator[str]:
 def default_sql(field: Any, dialect: Dialect) -> str:
     """The DEFAULT of a column: a literal, or an expression in parentheses."""
     default = field.db_default
-    if isinstance(default, Value) and not is_expression(default.value):
+    if type(default) is Value and not is_expression(default.value):
         default = default.value
     if is_expression(default):
         return f"({inline_sql(default, field.model, dialect)})"

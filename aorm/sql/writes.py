@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from aorm.fields.base import DatabaseDefault, Field, is_expression
+from aorm.query.conditions import Q
+from aorm.query.expressions import F
 from aorm.sql.binding import (
     NotPlain,
     binder,
@@ -250,7 +252,10 @@ class Updater:
         self.opts = opts
         self.dialect = dialect
         self.fields = tuple(field for field in fields if not field.generated)
-        self.returning = tuple(returning)
+        # What is computed from other columns alone stays as it is.
+        self.returning = tuple(
+            field for field in returning if not field.generated or _uses(field, self.fields)
+        )
         self.keys = tuple(opts.pk_fields)
         marks = [dialect.placeholder(i + 1) for i in range(len(self.fields))]
         self.sql = self._sql(self.fields, marks, len(marks) + 1, self.returning)
@@ -297,6 +302,17 @@ class Updater:
             params.extend(bound)
         sql = self._sql(self.fields, parts, len(params) + 1, back)
         return step(sql, [*params, *self.key(instance)], back), back
+
+
+def _uses(generated: Any, fields: Iterable[Field[Any]]) -> bool:
+    """Whether the expression of a generated field refers to one of these fields."""
+    used: set[str] = set()
+    for each in generated.expression.walk():
+        if type(each) is F:
+            used.add(each.name.partition("__")[0])
+        elif isinstance(each, Q):
+            used |= each.referenced_base_fields
+    return any(field.name in used or field.attname in used for field in fields)
 
 
 def key_sql(keys: Sequence[Field[Any]], dialect: Dialect, first: int) -> str:

@@ -114,6 +114,11 @@ def plain_integer(value: Any) -> Any:
     return int(value) if isinstance(value, int) else value
 
 
+def address(value: Any) -> Any:
+    """The text of an IP address; an empty one is none."""
+    return plain_text(value) or None
+
+
 def plain(value: Any) -> Any:
     """The value of a member of an Enum; anything else as it is."""
     return value.value if isinstance(value, Enum) else value
@@ -472,7 +477,7 @@ class CommonValues:
 
 _PLAIN_IN_BOTH: Mapping[str, frozenset[type]] = {
     **dict.fromkeys(INTEGERS, frozenset({int})),
-    **dict.fromkeys(TEXTS | ADDRESSES, frozenset({str})),
+    **dict.fromkeys(TEXTS, frozenset({str})),
     "BinaryField": frozenset({bytes}),
     "BooleanField": frozenset({bool}),
     "FloatField": frozenset({float}),
@@ -480,7 +485,8 @@ _PLAIN_IN_BOTH: Mapping[str, frozenset[type]] = {
 
 
 _SQLITE_ADAPTERS: Mapping[str, Adapter | None] = {
-    **dict.fromkeys(INTEGERS | TEXTS | ADDRESSES | {"FloatField", "BooleanField", "BinaryField"}),
+    **dict.fromkeys(INTEGERS | TEXTS | {"FloatField", "BooleanField", "BinaryField"}),
+    **dict.fromkeys(ADDRESSES, address),
     "DateField": sqlite_date,
     "TimeField": sqlite_time,
     "DurationField": sqlite_duration,
@@ -594,7 +600,7 @@ def _text_or_none(value: Any) -> Any:
 _POSTGRESQL_ADAPTERS: Mapping[str, Adapter | None] = {
     **dict.fromkeys(INTEGERS, plain_integer),
     **dict.fromkeys(TEXTS, plain_text),
-    **dict.fromkeys(ADDRESSES, plain_text),
+    **dict.fromkeys(ADDRESSES, address),
     **dict.fromkeys(
         (
             "BinaryField",
