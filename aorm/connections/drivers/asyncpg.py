@@ -23,7 +23,13 @@ from aorm.errors import DataError, Error, InterfaceError, InternalError, Operati
 
 CLOSE_TIMEOUT = 2.0  # seconds
 
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # among others: an idle connection that the server has ended
+    OSError,
+    asyncio.TimeoutError,
+)
 
 _numbers = count(1)
 
@@ -244,8 +250,10 @@ class Connection(Pooled):
 
     def _converted(self, error: BaseException) -> Error:
         state = getattr(error, "sqlstate", None)
-        if is_fatal(state) or self.raw_connection.is_closed() or isinstance(error, OSError):
+        gone = self.raw_connection.is_closed()
+        if gone or is_fatal(state) or isinstance(error, asyncpg.InternalClientError | OSError):
             self.lost = True
+            return OperationalError(str(error))
         return converted(error)
 
 
