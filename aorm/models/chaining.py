@@ -45,6 +45,7 @@ class Chaining:
     _sticky_filter = False
     _for_write = False
     _fetch_mode: Any = None
+    _inner_db: str | None = None
     _plainly_cloned: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -174,17 +175,28 @@ class Chaining:
         """Whether the order leaves no two rows at the same place."""
         if not self.ordered:
             return False
+        opts = self._query.opts
         names = set()
         for term in building.ordering_of(self._query):
             if isinstance(term, str):
                 names.add(term.lstrip("-+"))
-            elif hasattr(term, "expression") and isinstance(term.expression, F):
-                names.add(term.expression.name)
-        opts = self._query.opts
-        if "pk" in names or {f.name for f in opts.pk_fields} <= names:
+            elif isinstance(getattr(term, "expression", term), F):
+                names.add(getattr(term, "expression", term).name)
+        # By the name of a relation rows are in the order of the related model.
+        fields = {
+            field.name
+            for field in opts.concrete_fields
+            if field.attname in names
+            or (field.name in names and not (field.is_relation and field.related_model._meta.ordering))
+        }
+        if "pk" in names or {f.name for f in opts.pk_fields} <= fields:
             return True
+        if any(f.name in fields for f in opts.concrete_fields if f.unique and not f.null):
+            return True
+        groups = [*opts.unique_together, *(c.fields for c in opts.total_unique_constraints)]
         return any(
-            field.name in names for field in opts.concrete_fields if field.unique and not field.null
+            set(group) <= fields and not any(opts.get_field(name).null for name in group)
+            for group in groups
         )
 
     def as_subquery(self) -> tuple[Query, tuple[Any, ...]]:
@@ -209,6 +221,7 @@ class Chaining:
         kinds: tuple[Any, ...] = tuple(map(type, values))
         flat: Sequence[Any] = values
         if not _PLAIN(kinds):
+            self = self._remembering_databases(values)
             values = tuple(map(normalised, values))
             kinds = tuple(map(shape_of, values))
             flat = flattened(values)
@@ -228,6 +241,16 @@ class Chaining:
                 derived = self._query.derive(key, flat, apply)
             return self._after(derived, key, flat, apply)
         return self._next(derived.query, self._values + tuple(flat))
+
+    def _remembering_databases(self: Self, values: Iterable[Any]) -> Self:
+        """With the database that a QuerySet among the values is bound to."""
+        for value in values:
+            alias = getattr(value, "_db", None) if hasattr(value, "as_subquery") else None
+            if alias is not None:
+                clone = self._chain()
+                clone._inner_db = alias
+                return clone
+        return self
 
     def exclude(self: Self, *args: Any, **kwargs: Any) -> Self:
         """The rows that do not satisfy all conditions together."""

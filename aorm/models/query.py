@@ -1,10 +1,13 @@
 """QuerySets, by Django's module name."""
 
 from aorm.models.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
-from aorm.models.queryset import QuerySet
+from aorm.models.queryset import EmptyQuerySet, QuerySet
+from aorm.models.terminals import MAX_GET_RESULTS
 from aorm.models.raw import RawQuerySet
 
 __all__ = [
+    "MAX_GET_RESULTS",
+    "EmptyQuerySet",
     "Prefetch",
     "QuerySet",
     "RawQuerySet",

@@ -477,6 +477,18 @@ class QuerySet(Terminals, Generic[T]):
         return MANAGER_HOOK.make(cls)
 
 
+class _Empty(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, QuerySet) and instance._query.empty
+
+
+class EmptyQuerySet(metaclass=_Empty):
+    """For `isinstance`: whether a QuerySet is that of `none()`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError("EmptyQuerySet can't be instantiated")
+
+
 class ManagerHook:
     """Where the module of managers says how a QuerySet class becomes a manager."""
 

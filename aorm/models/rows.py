@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from aorm.conf import settings
 from aorm.fields.registry import hooks
 from aorm.models.base import Model
 from aorm.models.construct import has_plain_init
+from aorm.models.fetch_modes import FETCH_PEERS
 from aorm.models.state import Loaded
 from aorm.operations.signals import post_init, pre_init
 
@@ -15,7 +17,7 @@ _FROM_DB = Model.from_db.__func__  # type: ignore[attr-defined]
 
 def loaded_for(alias: str, fetch_mode: Any = None) -> Loaded:
     """The `Loaded` of a fetch from this database."""
-    return Loaded(alias, None, fetch_mode)
+    return Loaded(alias, None, fetch_mode or settings.FETCH_MODE or FETCH_PEERS)
 
 
 def loads_plainly(model: Any) -> bool:

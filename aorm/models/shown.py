@@ -34,6 +34,10 @@ class ShownQuery:
         """The structure, and the values by slot."""
         return self._queryset._query, self._queryset._values
 
+    def as_subquery(self) -> tuple[Query, tuple[Any, ...]]:
+        """The query and its values, for the place of an operand."""
+        return self.parts
+
     @property
     def model(self) -> Any:
         return self._queryset.model
@@ -124,7 +128,7 @@ def _quoted(value: Any) -> str:
 _SHOWN: dict[type, Any] = {
     int: str,
     float: repr,
-    bool: lambda value: "TRUE" if value else "FALSE",
+    bool: str,
     type(None): lambda value: "NULL",
     str: lambda value: "'" + value.replace("'", "''") + "'",
 }

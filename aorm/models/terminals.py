@@ -5,6 +5,7 @@ The public methods of both faces stand in `aorm.models.queryset`, a line each.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -55,6 +56,11 @@ class Terminals(Chaining):
     def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
         """The results of a query, decoded."""
         alias = self._db or self.db
+        if self._inner_db is not None and self._inner_db != alias:
+            raise ValueError(
+                "Subqueries aren't allowed across different databases. Force the inner query to be"
+                " evaluated using `list(inner_query)`."
+            )
         compiled = compile_select(query, connections[alias].dialect)
         if compiled.empty:
             return compiled.decode((), None) if compiled.outputs is None else _empty_result(compiled)
@@ -124,14 +130,14 @@ class Terminals(Chaining):
         )
 
     def _first_operation(self) -> Operation[Any]:
-        queryset = self if self.ordered else self._ordered_by_key("first")
+        keep = self.ordered or not self._query.default_ordering
+        queryset = self if keep else self._ordered_by_key("first")
         results = yield from queryset._sliced(0, 1)._fetch_operation()
         return results[0] if results else None
 
     def _last_operation(self) -> Operation[Any]:
-        queryset = self.reverse() if self.ordered else self.order_by("-pk")
-        if not self.ordered:
-            self._check_order_is_by_key("last")
+        keep = self.ordered or not self._query.default_ordering
+        queryset = self.reverse() if keep else self._ordered_by_key("last").reverse()
         results = yield from queryset._sliced(0, 1)._fetch_operation()
         return results[0] if results else None
 
@@ -236,8 +242,6 @@ class Terminals(Chaining):
     def _in_bulk_operation(self, id_list: Any, field_name: str) -> Operation[dict[Any, Any]]:
         if self._query.is_sliced:
             raise TypeError("Cannot use 'limit' or 'offset' with in_bulk().")
-        if self._query.form[0] != "model" and self._query.values_names:
-            raise TypeError("in_bulk() cannot be used with values() or values_list().")
         opts = self.model._meta
         self._check_unique(field_name, opts)
         if id_list is not None:
@@ -247,8 +251,25 @@ class Terminals(Chaining):
             queryset = self.filter(**{f"{field_name}__in": id_list})
         else:
             queryset = self._chain()
+        if self._query.form[0] != "model":
+            return (yield from queryset._values_by_key(field_name))
         results = yield from queryset._fetch_operation()
         return {getattr(each, field_name): each for each in results}
+
+    def _values_by_key(self, field_name: str) -> Operation[dict[Any, Any]]:
+        """`in_bulk` of values: each row in its form, by the value of a field."""
+        kind = self._query.form[0]
+        names = self._query.values_names
+        rows = yield from self._as_values("tuple", [field_name, *names], {})._fetch_operation()
+        if kind == "dict":
+            return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+        if kind == "flat":
+            return {row[0]: row[1] for row in rows}
+        if kind == "named":
+            own = field_name in names
+            make = namedtuple("Row", names if own else [field_name, *names])._make  # type: ignore[misc]
+            return {row[0]: make(row[1:] if own else row) for row in rows}
+        return {row[0]: row[1:] for row in rows}
 
     def _check_unique(self, field_name: str, opts: Any) -> None:
         if field_name == "pk":
@@ -409,6 +430,11 @@ class Terminals(Chaining):
             raise TypeError("Cannot update a query once a slice has been taken.")
         if self._query.distinct_fields:
             raise TypeError("Cannot call update() after .distinct(*fields).")
+        for term in self._query.order_by:
+            name = term.lstrip("-") if isinstance(term, str) else ""
+            annotation = self._query.annotations.get(name, term)
+            if getattr(annotation, "contains_aggregate", False):
+                raise FieldError(f"Cannot update when ordering by an aggregate: {annotation}")
         queryset, parents = self._assigned(kwargs)
         self._result_cache = None
         database = connections[self._write_alias()]
@@ -520,8 +546,7 @@ def updatable(opts: Any, name: str) -> Any:
     direct = not (field.auto_created and not field.concrete) or not field.concrete
     if not direct or (field.is_relation and field.many_to_many) or not field.concrete:
         raise FieldError(
-            f"Cannot update model field {field!r} (only non-relations and foreign keys"
-            " permitted)."
+            f"Cannot update model field {field!r} (only concrete fields are permitted)."
         )
     if getattr(field, "generated", False):
         raise FieldError(f"Cannot update the generated field {field.name!r}")
@@ -536,11 +561,11 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
         if resolved.contains_aggregate:
             raise FieldError(
                 "Aggregate functions are not allowed in this query"
-                f" ({field.name}={value!r})."
+                f" ({field.name}={resolved!r})."
             )
         if resolved.contains_over_clause:
             raise FieldError(
-                f"Window expressions are not allowed in this query ({field.name}={value!r})."
+                f"Window expressions are not allowed in this query ({field.name}={resolved!r})."
             )
         if type(resolved) is Param and resolved._output_field is None:
             resolved = resolved.copy()

@@ -321,6 +321,10 @@ def check_deferred(draft: Draft) -> None:
                     f"{opts.object_name} has no field named {part!r}; its fields are"
                     f" {listed(f.name for f in opts.fields)}"
                 ) from error
+            if not field.is_relation and part != name.rsplit(LOOKUP_SEP, 1)[-1]:
+                raise FieldError(
+                    f"{opts.object_name}.{part} is no relation: {name!r} leads nowhere"
+                )
             if field.is_relation and field.related_model is not None:
                 opts = field.related_model._meta
 

@@ -274,7 +274,7 @@ class Draft(State):
         annotation = self.annotations.get(name)
         if annotation is not None:
             if not allow_joins:
-                _refuse_joined(annotation)
+                self._refuse_joined(annotation)
             if summarize:
                 return Ref(name, self.annotation_select.get(name, annotation))
             return annotation
@@ -302,18 +302,14 @@ class Draft(State):
             column.possibly_multivalued = any(getattr(s, "m2m", False) for s in info.path)
         return column
 
-    # --- subqueries ---------------------------------------------------------------------
+    def _refuse_joined(self, annotation: Any) -> None:
+        for each in annotation.walk():
+            join = self.joins.get(each.alias) if isinstance(each, Col) else None
+            if join is not None and join.parent is not None:
+                raise FieldError("Joined field references are not permitted in this query")
 
     def choices(self) -> str:
         return choices(self.opts, self.annotations)
-
-
-def _refuse_joined(annotation: Any) -> None:
-    for each in annotation.walk():
-        if isinstance(each, Col) and each.alias is not None and getattr(
-            each, "possibly_multivalued", False
-        ):
-            raise FieldError("Joined field references are not permitted in this query")
 
 
 def _is_unresolved(expression: Any) -> bool:
@@ -323,14 +319,20 @@ def _is_unresolved(expression: Any) -> bool:
     return any(hasattr(e, "name") and not isinstance(e, Ref) for e in expression.walk())
 
 
-def unsupported_lookup(column: Any, name: str) -> FieldError:
-    """The error for a lookup or transform that a column does not have."""
+def unsupported_lookup(
+    column: Any, name: str, lookups: list[str] | None = None
+) -> FieldError:
+    """The error for a lookup or transform that a column does not have.
+
+    `lookups` are all parts of the name behind the field.
+    """
     field = column._output_field_or_none
     kind = type(field).__name__
-    known = sorted(field.get_lookups()) if field is not None else []
+    known = sorted(field.get_lookups()) if hasattr(field, "get_lookups") else []
     near = _near(name, known)
     hint = f", perhaps you meant {' or '.join(near)}?" if near else "."
-    text = f"Unsupported lookup {name!r} for {kind} or join on the field not permitted{hint}"
+    shown = LOOKUP_SEP.join(lookups or [name])
+    text = f"Unsupported lookup {shown!r} for {kind} or join on the field not permitted{hint}"
     if not near:
         text += f" Its lookups and transforms are: {', '.join(known)}"
     return FieldError(text)

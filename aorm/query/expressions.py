@@ -997,6 +997,12 @@ class ExpressionWrapper(Expression):
 class NegatedExpression(ExpressionWrapper):
     """NOT of a conditional expression."""
 
+    def resolve(self, scope: Any) -> Any:
+        resolved = super().resolve(scope)
+        if not getattr(resolved.expression, "conditional", False):
+            raise TypeError("Cannot negate non-conditional expressions.")
+        return resolved
+
     def __init__(self, expression: Any) -> None:
         super().__init__(expression, various.BooleanField())
 

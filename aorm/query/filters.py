@@ -26,7 +26,7 @@ from aorm.query.expressions import (
     Subquery,
 )
 from aorm.query.joins import LOUTER, JoinPromoter
-from aorm.query.lookups import Exact, IsNull, Lookup
+from aorm.query.lookups import Exact, IsNull, Lookup, PreparedNone
 from aorm.query.paths import LOOKUP_SEP, MultiJoin
 from aorm.query.query import Query
 from aorm.query.tuples import ColumnTuple
@@ -257,8 +257,6 @@ class _Builder:
 
     def _column(self, info: Any, targets: tuple[Any, ...], alias: str, lookups: list[str]) -> Any:
         if info.final_field.is_relation:
-            if len(lookups) > 1:
-                raise FieldError(f"Related Field got invalid lookup: {lookups[0]}")
             if len(targets) == 1:
                 return Col(alias, targets[0], info.final_field)
             return ColumnTuple(alias, targets, info.targets, info.final_field)
@@ -399,17 +397,14 @@ def build_lookup(draft: Draft, lookups: list[str], lhs: Any, rhs: Any) -> Any:
     """The condition of a column, lookups and transforms, and a value."""
     *transforms, last = lookups or ["exact"]
     for name in transforms:
-        lhs = _transformed(draft, lhs, name)
+        lhs = _transformed(lhs, name, lookups)
     lookup_class = lhs.get_lookup(last)
     if lookup_class is None:
-        field = lhs._output_field_or_none
-        if field is not None and field.is_relation:
-            raise FieldError(f"Related Field got invalid lookup: {last}")
-        lhs = _transformed(draft, lhs, last)
+        lhs = _transformed(lhs, last, lookups)
         last = "exact"
         lookup_class = lhs.get_lookup(last)
         if lookup_class is None:
-            raise unsupported_lookup(lhs, last)
+            raise unsupported_lookup(lhs, last, lookups)
     is_none = isinstance(rhs, Argument) and rhs.sample is None
     if is_none and not lookup_class.can_use_none_as_rhs:
         if last not in ("exact", "iexact"):
@@ -417,13 +412,17 @@ def build_lookup(draft: Draft, lookups: list[str], lhs: Any, rhs: Any) -> Any:
         rhs.use(None)
         found = lhs.get_lookup("isnull") or IsNull
         return found(lhs, True)
-    return lookup_class(lhs, rhs)
+    try:
+        return lookup_class(lhs, rhs)
+    except PreparedNone:
+        return (lhs.get_lookup("isnull") or IsNull)(lhs, True)
 
 
-def _transformed(draft: Draft, lhs: Any, name: str) -> Any:
-    transform = lhs.get_transform(name)
+def _transformed(lhs: Any, name: str, lookups: list[str]) -> Any:
+    field = lhs._output_field_or_none
+    transform = None if field is not None and field.is_relation else lhs.get_transform(name)
     if transform is None:
-        raise unsupported_lookup(lhs, name)
+        raise unsupported_lookup(lhs, name, lookups)
     return transform(lhs)
 
 
@@ -433,7 +432,7 @@ def check_related(field: Any, value: Any, opts: Any) -> None:
         return
     if isinstance(value, QueryNode):
         query = value.query
-        if not query.has_select_fields and not related_models_match(query.model, opts):
+        if not query.has_select_fields and not _compatible(query.model, opts, field):
             raise ValueError(
                 f"Cannot use QuerySet for {query.model._meta.object_name!r}: Use a QuerySet for"
                 f" {opts.object_name!r}."
@@ -450,10 +449,25 @@ def check_related(field: Any, value: Any, opts: Any) -> None:
 
 
 def _check_object(value: Any, opts: Any, field: Any) -> None:
-    if not related_models_match(value._meta.model, opts):
+    if not _compatible(value._meta.model, opts, field):
         raise ValueError(
             f"Cannot query {str(value)!r}: Must be {opts.object_name!r} instance."
         )
+
+
+def _compatible(model: Any, opts: Any, field: Any) -> bool:
+    """Whether a model's objects can be compared with a relation.
+
+    Those of the field's own model can where the relation is its primary key.
+    """
+    if related_models_match(model, opts):
+        return True
+    owner = getattr(field, "model", None)
+    return bool(
+        getattr(field, "primary_key", False)
+        and owner is not None
+        and related_models_match(model, owner._meta)
+    )
 
 
 def related_models_match(model: Any, opts: Any) -> bool:

@@ -23,6 +23,7 @@ from aorm.query.expressions import (
     QueryNode,
     Slots,
     Subquery,
+    Value,
     int_kind,
 )
 from aorm.query.shapes import ItemShapes, normalised, shape_of
@@ -35,8 +36,12 @@ class OutOfRange(Exception):
     """A value that the structure for its type cannot hold: the query is built for it alone."""
 
 
-class AlwaysTrue(Exception):
-    """A condition that every row with a value satisfies."""
+class NoneAtAll(OutOfRange):
+    """A converter made None of a value."""
+
+
+class PreparedNone(Exception):
+    """The field makes NULL of a value: the comparison becomes IS NULL."""
 
 
 class Items(list[Any]):
@@ -60,7 +65,7 @@ class Lookup(Expression):
     template: str | None = None
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
-        self.lhs = lhs
+        self.lhs = lhs if hasattr(lhs, "resolve") else Value(lhs)
         self.rhs = rhs
         if type(rhs) is Argument or isinstance(rhs, list | QueryNode):
             self._settle()
@@ -90,7 +95,8 @@ class Lookup(Expression):
         elif type(rhs) is Argument:
             right = (Argument, rhs.slot)
         else:
-            right = shape_of(normalised(rhs))
+            rhs = normalised(rhs)
+            right = Value(rhs).shape if self._is_plain_operand(rhs) else shape_of(rhs)
         options = tuple(
             (k, v) for k, v in self.__dict__.items() if k not in ("lhs", "rhs") and k[0] != "_"
         )
@@ -107,8 +113,17 @@ class Lookup(Expression):
     def parametrised(self, slots: Slots) -> Any:
         clone = self.copy()
         clone.lhs = self.lhs.parametrised(slots)
-        clone.rhs = argument(normalised(self.rhs), slots)
+        rhs = normalised(self.rhs)
+        if self._is_plain_operand(rhs):
+            rhs = Value(rhs)
+        clone.rhs = argument(rhs, slots)
         return clone
+
+    def _is_plain_operand(self, rhs: Any) -> bool:
+        """Whether a value that was given beside an expression is compared as it is."""
+        return self.prepare_rhs and not (
+            self.takes_list or hasattr(rhs, "resolve") or hasattr(rhs, "as_subquery")
+        )
 
     def resolve(self, scope: Any) -> Any:
         clone = self.copy()
@@ -164,6 +179,10 @@ class Lookup(Expression):
         if convert is not None:
             try:
                 convert(given.sample)
+            except NoneAtAll:
+                given.use(None)
+                given.volatile = True
+                raise PreparedNone from None
             except OutOfRange:
                 kind = int_kind(given.sample)
                 options["typed"] = True
@@ -207,8 +226,19 @@ def scalar_converter(lhs: Any, sample: Any) -> Converter | None:
         raise refused(field, sample)
     if type(sample) in getattr(field, "plain_types", ()):
         return _RANGES.get(field.get_internal_type()) if type(sample) is int else None
-    prepare: Converter = field.get_prep_value
-    return prepare
+    return never_none(field.get_prep_value)
+
+
+def never_none(prepare: Converter) -> Converter:
+    """The preparation of a field; a None that it makes is another structure."""
+
+    def convert(value: Any) -> Any:
+        prepared = prepare(value)
+        if prepared is None:
+            raise NoneAtAll
+        return prepared
+
+    return convert
 
 
 def refused(field: Any, value: Any) -> Exception:
@@ -287,6 +317,7 @@ class Exact(BuiltinLookup):
         return super().accept(given)
 
     def accept_query(self, node: Any) -> None:
+        check_selected(node.query, "exact")
         if not node.query.is_limited_to_one:
             raise ValueError(
                 "The QuerySet value for an exact lookup must be limited to one result using"
@@ -426,8 +457,19 @@ class In(BuiltinLookup):
         return list_converter(getattr(field, "get_prep_value", None), kinds)
 
     def accept_query(self, node: Any) -> None:
+        check_selected(node.query, "'in'")
         if isinstance(node, QueryNode):
             node.query = node.query.for_in()
+
+
+def check_selected(query: Any, name: str, wanted: int = 1) -> None:
+    """ValueError where a subquery selects another number of columns than it stands for."""
+    number = query.selected_columns
+    if query.has_select_fields and number != wanted:
+        raise ValueError(
+            f"The QuerySet value for the {name} lookup must have {wanted} selected fields"
+            f" (received {number})"
+        )
 
 
 class PatternLookup(BuiltinLookup):

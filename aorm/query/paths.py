@@ -41,11 +41,13 @@ class JoinInfo(NamedTuple):
 
 def choices(opts: Any, annotations: Collection[str]) -> str:
     """The names that a query of this model knows, for a message."""
-    names = {field.name for field in opts.fields}
-    names.update(
-        field.name for field in opts.get_fields() if not getattr(field, "hidden", False)
-    )
-    return listed(names | set(annotations))
+    names = set(annotations)
+    for field in opts.get_fields():
+        if not getattr(field, "hidden", False):
+            names.add(field.name)
+            if getattr(field, "concrete", False):
+                names.add(field.attname)
+    return listed(names)
 
 
 def names_to_path(

@@ -142,5 +142,11 @@ class State:
         return {name: self.annotations[name] for name in mask if name in self.annotations}
 
     @property
+    def selected_columns(self) -> int:
+        """How many columns are selected by name."""
+        count = sum(len(each) if hasattr(each, "columns") else 1 for each in self.select)
+        return count + len(self.annotation_select)
+
+    @property
     def has_select_fields(self) -> bool:
         return bool(self.select or self.annotation_mask)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import re
 import weakref
@@ -275,7 +276,8 @@ def _object(
     else:
         names = writer.name([name for name, _ in values], "names")
         texts = "".join(f"{text}, " for _, text in values)
-        line(f"{variable} = {model}.from_db(loaded.db, {names}, ({texts}))")
+        mode = ", fetch_mode=loaded.fetch_mode" if _takes_mode(source.model) else ""
+        line(f"{variable} = {model}.from_db(loaded.db, {names}, ({texts}){mode})")
     for name, place in source.annotations:
         expression = outputs[place].expression
         text = converted(
@@ -298,6 +300,12 @@ def _object(
         line(f"{variable}.{related.cache} = {inner}")
         if related.remote_cache is not None:
             line(f"if {inner} is not None: {inner}.{related.remote_cache} = {variable}")
+
+
+def _takes_mode(model: Any) -> bool:
+    """Whether a model's own `from_db` wants to know the fetch mode."""
+    parameters = inspect.signature(model.from_db).parameters.values()
+    return any(p.name == "fetch_mode" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _key_place(source: Source) -> int:

@@ -376,7 +376,9 @@ class SelectCompiler(Compiler):
         columns, params = self._columns(exists)
         if draft.distinct and not exists:
             columns, params = self._with_ordering_columns(columns, params, order)
-        groups = self.grouping(order, having)
+        groups = self.grouping([] if self._by_default() else order, having)
+        if groups and self._by_default():
+            order = []
         where_sql, where_params = self._condition(where)
         having_sql, having_params = self._condition(having)
         order_sql, order_params = self._order_clause(order)
@@ -402,6 +404,10 @@ class SelectCompiler(Compiler):
     def combined(self, with_limits: bool) -> Rendered:
         """UNION, INTERSECT or EXCEPT of several queries."""
         return COMBINED.render(self, with_limits)  # type: ignore[no-any-return]
+
+    def _by_default(self) -> bool:
+        """Whether the order is that of the model, which must not split groups."""
+        return not self.draft.order_by
 
     def _columns(self, exists: bool) -> Rendered:
         if exists or not self.outputs:
