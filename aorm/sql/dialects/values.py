@@ -30,6 +30,8 @@ _MILLION = 1_000_000
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _FLOAT_SPEC = ".15g"
 _ANY_DIGITS = 200
+# A float below 4 * 10 ** (this - places) is right to the last place.
+_SAFE_DIGITS = 15
 
 INTEGERS = frozenset(
     f"{prefix}{name}"
@@ -249,6 +251,17 @@ def sqlite_any(value: Any, *, use_tz: bool = True) -> Any:
     return value
 
 
+# --- names ----------------------------------------------------------------------
+
+_numbers = count(1)
+
+
+def _named(function: Callable[..., Any], hint: str) -> tuple[str, dict[str, Any]]:
+    """A name for a function that no other conversion uses."""
+    name = f"{hint}_{next(_numbers)}"
+    return name, {name: function}
+
+
 # --- converters of SQLite --------------------------------------------------------
 
 _UUID_INT = uuid.UUID.int.__set__  # type: ignore[attr-defined,misc]
@@ -323,14 +336,14 @@ def _any_boolean(value: Any) -> Any:
 
 def _column_decimal(places: int) -> Converter:
     """A Decimal of the places of the column, from an int, a float or a text."""
-    unit, context, spec = Decimal(1).scaleb(-places), Context(prec=_ANY_DIGITS), f".{places}f"
+    unit, context = Decimal(1).scaleb(-places), Context(prec=_ANY_DIGITS)
 
     def convert(value: Any) -> Any:
         if value is None:
             return None
-        if value.__class__ is float:
-            return Decimal(format(value, spec))
-        return Decimal(value).quantize(unit, context=context)
+        # What a float shows are the digits that it can vouch for.
+        text = repr(value) if value.__class__ is float else value
+        return Decimal(text).quantize(unit, context=context)
 
     return convert
 
@@ -351,22 +364,19 @@ def _sqlite_decimal_conversion(field: Any, expression: bool) -> Conversion:
             expression_decimal,
         )
     # A numeric column holds 5.00 as the integer 5; beyond 53 bits only that is exact.
+    convert = _column_decimal(places)
     zeros = f".{'0' * places}" if places else ""
+    name, names = _named(convert, "column_decimal")
+    whole = f"'%d{zeros}' % {{0}} if {{0}}.__class__ is int else {name}({{0}})"
+    limit = float(f"4e{_SAFE_DIGITS - places}")
     template = (
-        f"Decimal(format({{0}}, '.{places}f') if {{0}}.__class__ is float else '%d{zeros}' % {{0}})"
+        f"Decimal(format({{0}}, '.{places}f')"
+        f" if {{0}}.__class__ is float and -{limit!r} < {{0}} < {limit!r} else {whole})"
     )
-    return Conversion(template, {"Decimal": Decimal}, _column_decimal(places))
+    return Conversion(template, {"Decimal": Decimal, **names}, convert)
 
 
 # --- both dialects ---------------------------------------------------------------
-
-_numbers = count(1)
-
-
-def _named(function: Callable[..., Any], hint: str) -> tuple[str, dict[str, Any]]:
-    """A name for a function that no other conversion uses."""
-    name = f"{hint}_{next(_numbers)}"
-    return name, {name: function}
 
 
 def _json_conversion(field: Any) -> Conversion:
