@@ -14,6 +14,7 @@ from aorm.fields.dates import DateField, DateTimeField, DurationField, TimeField
 from aorm.fields.enums import Choices, IntegerChoices, TextChoices
 from aorm.fields.indexes import Index
 from aorm.fields.json import JSONField
+from aorm.fields.many_to_many import ManyToManyField
 from aorm.fields.numbers import (
     AutoField,
     BigAutoField,
@@ -39,7 +40,6 @@ from aorm.fields.on_delete import (
     SET_DEFAULT,
     SET_NULL,
 )
-from aorm.fields.many_to_many import ManyToManyField
 from aorm.fields.relations import ForeignKey, ForeignObject, OneToOneField
 from aorm.fields.rels import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from aorm.fields.text import CharField, EmailField, SlugField, TextField, URLField
@@ -50,13 +50,13 @@ from aorm.fields.various import (
     GenericIPAddressField,
     UUIDField,
 )
-from aorm.models import checking, related  # noqa: F401  what declarations below refer to
+from aorm.models import checking, functions, related  # noqa: F401  what declarations below refer to
 from aorm.models.base import DEFERRED, Model
 from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, FETCH_RAISE, RAISE
 from aorm.models.manager import Manager
 from aorm.models.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from aorm.models.queryset import QuerySet
-from aorm.models import functions
+from aorm.query import related_lookups  # noqa: F401  registers the lookups of relations
 from aorm.query.aggregates import (
     Aggregate,
     AnyValue,
@@ -87,7 +87,7 @@ from aorm.query.expressions import (
 )
 from aorm.query.json_lookups import JSONNull
 from aorm.query.lookups import Lookup
-from aorm.query import related_lookups  # noqa: F401  registers the lookups of relations
+from aorm.query.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
 
 __all__ = [
     "CASCADE",
@@ -168,6 +168,7 @@ __all__ = [
     "Q",
     "QuerySet",
     "RestrictedError",
+    "RowRange",
     "SlugField",
     "SmallAutoField",
     "SmallIntegerField",
@@ -183,8 +184,12 @@ __all__ = [
     "UUIDField",
     "UniqueConstraint",
     "Value",
+    "ValueRange",
     "Variance",
     "When",
+    "Window",
+    "WindowFrame",
+    "WindowFrameExclusion",
     "aprefetch_related_objects",
     "prefetch_related_objects",
 ]

@@ -25,6 +25,7 @@ from aorm.query.expressions import (
     Value,
     When,
 )
+from aorm.query.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
 
 __all__ = [
     "BaseExpression",
@@ -46,8 +47,13 @@ __all__ = [
     "RawSQL",
     "Ref",
     "ResolvedOuterRef",
+    "RowRange",
     "Star",
     "Subquery",
     "Value",
+    "ValueRange",
     "When",
+    "Window",
+    "WindowFrame",
+    "WindowFrameExclusion",
 ]

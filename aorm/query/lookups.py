@@ -162,10 +162,14 @@ class Lookup(Expression):
             self.accept_query(rhs)
 
     def _bilateral(self, rhs: Any) -> Any:
-        found = getattr(self.lhs, "get_bilateral_transforms", list)()
-        for transform in found:
+        for transform in self._transforms_both():
             rhs = transform(rhs)
         return rhs
+
+    def _transforms_both(self) -> list[Any]:
+        """The transforms of the left side that are for the right one as well."""
+        found: list[Any] = getattr(self.lhs, "get_bilateral_transforms", list)()
+        return found
 
     def accept(self, given: Argument) -> Any:
         """The parameter for a value; raises what the field raises for a wrong one."""
@@ -442,6 +446,20 @@ class In(BuiltinLookup):
             given.volatile = True
             return NOTHING
         return Param(given.slot, self.param_field, (list, kinds), typed=False)
+
+    def _settle(self) -> None:
+        rhs = self.rhs
+        if type(rhs) is not Argument or not self._transforms_both():
+            super()._settle()
+            return
+        accepted = self.accept(rhs)
+        if isinstance(accepted, Param):
+            # A function of each item: as many operands as there are items.
+            rhs.volatile = True
+            count = len(rhs.converter(rhs.sample) if rhs.converter is not None else rhs.sample)
+            items = (Param(rhs.slot, accepted._output_field, item=i) for i in range(count))
+            accepted = Items(map(self._bilateral, items))
+        self.rhs = accepted
 
     def list_converter(self, sample: Any, kinds: frozenset[type]) -> Converter:
         field = _field_of(self.lhs)

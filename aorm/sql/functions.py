@@ -13,16 +13,31 @@ from typing import Any
 from aorm import timezone
 from aorm.errors import DatabaseError, NotSupportedError
 from aorm.fields.dates import DateField, DateTimeField, DurationField, TimeField
+from aorm.fields.json import JSONField
+from aorm.fields.numbers import FloatField
+from aorm.fields.various import BooleanField
 from aorm.query import aggregates as ag
 from aorm.query import expressions as e
 from aorm.query.functions import comparison as c
 from aorm.query.functions import datetime as d
+from aorm.query.functions import json as j
+from aorm.query.functions import math as m
 from aorm.query.functions import text as t
+from aorm.query.functions import uuid as u
+from aorm.query.windows import Window, WindowFrame
 from aorm.sql.compiled import Computed
 from aorm.sql.compiler import Compiler, Rendered
 from aorm.sql.standard import operands, render_aggregate, render_cast, render_func
 
 Renderer = Callable[..., Rendered]
+
+
+def render_value(node: e.Value, compiler: Compiler) -> Rendered:
+    """A value that a transform brings by itself: part of the structure, like its class."""
+    field = node._output_field_or_none
+    adapter = compiler.dialect.adapter(field)
+    sql, _ = compiler.compile(node.parametrised(e.Slots(0)))
+    return sql, [node.value if adapter is None else adapter(node.value)]
 
 
 def named(function: str) -> Renderer:
@@ -305,13 +320,94 @@ def render_numeric_aggregate_sqlite(
     return render_aggregate(node, compiler, **options)
 
 
+# --- numbers -------------------------------------------------------------------------------------
+
+
+def render_exact_postgresql(node: e.Func, compiler: Compiler, **options: Any) -> Rendered:
+    """A function that takes no floats there."""
+    parts: list[str] = []
+    params: list[Any] = []
+    for operand in node.source_expressions:
+        (sql,), found = operands([operand], compiler)
+        if isinstance(operand._output_field_or_none, FloatField):
+            sql = f"({sql})::numeric"
+        parts.append(sql)
+        params += found
+    return f"{node.function}({', '.join(parts)})", params
+
+
+def render_round_sqlite(node: m.Round, compiler: Compiler, **options: Any) -> Rendered:
+    if node.to_tens:
+        raise ValueError("SQLite does not support negative precision.")
+    return render_func(node, compiler, **options)
+
+
+# --- UUIDs ---------------------------------------------------------------------------------------
+
+
+def render_uuid7_sqlite(node: u.UUID7, compiler: Compiler, **options: Any) -> Rendered:
+    if node.source_expressions:
+        raise NotSupportedError(
+            "The shift argument to UUID7 is not supported on this database backend."
+        )
+    return "aorm_uuid7()", []
+
+
+# --- JSON documents ------------------------------------------------------------------------------
+
+
+def render_json_sqlite(node: e.Func, compiler: Compiler, **options: Any) -> Rendered:
+    """Documents inside of a document are not to become texts."""
+    parts: list[str] = []
+    params: list[Any] = []
+    for operand in node.source_expressions:
+        (sql,), found = operands([operand], compiler)
+        field = operand._output_field_or_none
+        if isinstance(field, JSONField):
+            sql = f"JSON({sql})"
+        elif isinstance(field, BooleanField):
+            sql = f"JSON(CASE {sql} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
+        parts.append(sql)
+        params += found
+    return f"{node.function}({', '.join(parts)})", params
+
+
+# --- windows -------------------------------------------------------------------------------------
+
+
+def render_window(node: Window, compiler: Compiler, **options: Any) -> Rendered:
+    sql, params = compiler.compile(node.source_expression)
+    clauses: list[str] = []
+    for part, words in ((node.partition_by, "PARTITION BY "), (node.order_by, "")):
+        if part is not None:
+            text, found = compiler.compile(part)
+            clauses.append(words + text)
+            params = [*params, *found]
+    if node.frame is not None:
+        clauses.append(node.frame.sql)
+    return f"{sql} OVER ({' '.join(clauses)})", params
+
+
+def render_frame(node: WindowFrame, compiler: Compiler, **options: Any) -> Rendered:
+    return node.sql, []
+
+
 FUNCTIONS: dict[type, Renderer] = {
+    e.Value: render_value,
+    Window: render_window,
+    WindowFrame: render_frame,
     c.Collate: render_collate,
     t.Concat: render_concat,
     t.ConcatPair: render_concat,
     d.Now: render_now,
 }
 SQLITE_FUNCTIONS: dict[type, Renderer] = {
+    m.Random: named("RAND"),
+    m.Round: render_round_sqlite,
+    u.UUID4: named("aorm_uuid4"),
+    u.UUID7: render_uuid7_sqlite,
+    j.JSONArray: render_json_sqlite,
+    j.JSONObject: render_json_sqlite,
     c.Cast: render_cast_sqlite,
     c.Greatest: named("MAX"),
     c.Least: named("MIN"),
@@ -334,6 +430,10 @@ SQLITE_FUNCTIONS: dict[type, Renderer] = {
     ag.Variance: render_numeric_aggregate_sqlite,
 }
 POSTGRESQL_FUNCTIONS: dict[type, Renderer] = {
+    m.ExactInput: render_exact_postgresql,
+    u.UUID4: named("GEN_RANDOM_UUID"),
+    j.JSONArray: named("JSONB_BUILD_ARRAY"),
+    j.JSONObject: named("JSONB_BUILD_OBJECT"),
     c.Cast: render_cast_postgresql,
     t.SHA1: render_sha1_postgresql,
     t.SHA224: digest_postgresql("SHA224"),

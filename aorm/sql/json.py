@@ -127,7 +127,11 @@ def _document_sqlite(node: Any, compiler: Compiler) -> Rendered:
     word = _word_of(node)
     if word is not None:
         return word, []
-    return ("JSON(%s)" if _is_json(node) else "JSON_QUOTE(%s)"), [node]
+    if _is_json(node):
+        return "JSON(%s)", [node]
+    field = node._output_field
+    kind = None if field is None else field.cast_db_type(compiler.dialect)
+    return ("JSON_QUOTE(%s)" if kind is None else f"JSON_QUOTE(CAST(%s AS {kind}))"), [node]
 
 
 def sqlite_comparison(

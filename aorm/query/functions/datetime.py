@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from aorm import timezone
@@ -109,10 +110,12 @@ class Extract(TimezoneMixin, Transform):
     def _resolve_output_field(self) -> Any:
         return _INTEGER
 
-    def resolve(self, scope: Any) -> Any:
-        resolved = super().resolve(scope)
-        resolved._check(resolved.lhs._output_field_or_none)
-        return resolved
+    def mapped(self, change: Callable[[Any], Any]) -> Any:
+        # A reference to an outer query becomes a column without `resolve`.
+        changed = super().mapped(change)
+        if changed is not self:
+            changed._check(changed.lhs._output_field_or_none)
+        return changed
 
     def _check(self, field: Any) -> None:
         name = self.lookup_name
@@ -128,7 +131,9 @@ class Extract(TimezoneMixin, Transform):
                 f"Cannot extract time component {name!r} from DateField {field.name!r}."
             )
         if isinstance(field, DurationField) and name in _NOT_IN_DURATIONS:
-            raise ValueError(f"Cannot extract component {name!r} from DurationField {field.name!r}.")
+            raise ValueError(
+                f"Cannot extract component {name!r} from DurationField {field.name!r}."
+            )
         self._check_zone(field)
 
     # --- years as bounds --------------------------------------------------------------
@@ -282,10 +287,12 @@ class TruncBase(TimezoneMixin, Transform):
             return self._fixed_field
         return super().output_field
 
-    def resolve(self, scope: Any) -> Any:
-        resolved = super().resolve(scope)
-        resolved._check(resolved.lhs._output_field_or_none)
-        return resolved
+    def mapped(self, change: Callable[[Any], Any]) -> Any:
+        # A reference to an outer query becomes a column without `resolve`.
+        changed = super().mapped(change)
+        if changed is not self:
+            changed._check(changed.lhs._output_field_or_none)
+        return changed
 
     def _check(self, field: Any) -> None:
         if field is None:

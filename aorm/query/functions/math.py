@@ -198,7 +198,8 @@ class Round(ExactInput, Transform):
         number = precision.value if isinstance(precision, Value) else precision
         #: Part of the structure, because a database may not be able to do it.
         self.to_tens = isinstance(number, int) and number < 0
-        super().__init__(expression, value_or_expression(precision), **extra)
+        places = [] if type(precision) is int and precision == 0 else [precision]
+        super().__init__(expression, *map(value_or_expression, places), **extra)
 
     def _resolve_output_field(self) -> Any:
         return self.lhs._output_field_or_none
