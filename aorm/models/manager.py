@@ -16,7 +16,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from aorm.models.queryset import MANAGER_HOOK, QuerySet
-
 from aorm.operations.routing import router
 
 M = TypeVar("M")

@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from aorm.models.queryset import QuerySet
-
 from aorm.fields.registry import hooks
 from aorm.models.manager import BaseManager, Manager
-from aorm.models.related_managers import RelatedManager, made, together
-from aorm.operations.prefetch import PREFETCHED, Plan, key_of
+from aorm.models.queryset import QuerySet
+from aorm.models.related_managers import RelatedManager, made, narrowed, together
+from aorm.operations.prefetch import Plan, key_of
 from aorm.operations.routing import router
 from aorm.operations.signals import m2m_changed, send_steps
 from aorm.query.conditions import Q
-from aorm.query.expressions import F
 from aorm.steps import Operation
 
 
@@ -39,6 +37,8 @@ class ManyToManyManager(RelatedManager):
     target_field: ClassVar[Any]
     source_field_name: ClassVar[str]
     target_field_name: ClassVar[str]
+    #: Whether the relation is set as a fixture says.
+    _raw: bool = False
 
     @classmethod
     def _of(cls, instance: Any) -> Any:
@@ -101,14 +101,13 @@ class ManyToManyManager(RelatedManager):
         name = f"{self.query_field_name}__{fields[0].name}__in"
         if len(fields) > 1:
             name, wanted = f"{self.query_field_name}__in", list(instances)
-        queryset = queryset._next_is_sticky().filter(**{name: wanted})
-        # Which instance each row was found for; the joins are those of the filter.
+        # Which instance each row was found for; the joins are those of the condition.
         columns = {
-            f"_prefetch_related_val_{local.attname}": F(f"{self.query_field_name}__{target.name}")
+            f"_prefetch_related_val_{local.attname}": f"{self.query_field_name}__{target.name}"
             for local, target in self.source_field.related_fields
         }
         return Plan.make(
-            queryset._annotated_for_prefetch(columns),
+            narrowed(queryset, Q((name, wanted)), columns),
             key_of([_Column(column) for column in columns]),
             key,
             single=False,
@@ -123,7 +122,7 @@ class ManyToManyManager(RelatedManager):
         """
         if self._superclass is not Manager or not self.target_field.db_constraint:
             return None
-        if self._prefetch_cache_name in self.instance.__dict__.get(PREFETCHED, ()):
+        if self._prefetched() is not None:
             return None
         database = self._db or router.db_for_read(self.through, instance=self.instance)
         manager = self.through._base_manager.db_manager(
@@ -265,6 +264,7 @@ class ManyToManyManager(RelatedManager):
             model=self.model,
             pk_set=keys,
             using=database,
+            raw=self._raw,
         )
 
     # --- remove ---------------------------------------------------------------------------
@@ -351,6 +351,29 @@ class ManyToManyManager(RelatedManager):
             through_defaults: as for `add`.
         """
         self._run(together(self._set(tuple(objs), clear, through_defaults)))
+
+    def set_base(
+        self,
+        objs: Iterable[Any],
+        *,
+        clear: bool = False,
+        through_defaults: Mapping[str, Any] | None = None,
+        raw: bool = False,
+    ) -> None:
+        """As `set`; `raw` tells the receivers of `m2m_changed` that a fixture is loaded."""
+        self._raw = raw
+        self.set(objs, clear=clear, through_defaults=through_defaults)
+
+    async def aset_base(
+        self,
+        objs: Iterable[Any],
+        *,
+        clear: bool = False,
+        through_defaults: Mapping[str, Any] | None = None,
+        raw: bool = False,
+    ) -> None:
+        self._raw = raw
+        await self.aset(objs, clear=clear, through_defaults=through_defaults)
 
     async def aset(
         self,
@@ -474,6 +497,7 @@ def create_forward_many_to_many_manager(
         target_field_name=target,
         source_field=through._meta.get_field(source),
         target_field=through._meta.get_field(target),
+        _owner=rel.model if reverse else rel.related_model,
         _key=through._meta.get_field(source).foreign_related_fields[0].attname,
         _prefetch_cache_name=rel.accessor_name if reverse else field.name,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aorm.connections import arun, connections, run
@@ -23,7 +23,7 @@ def _database(instances: Sequence[Any]) -> Any:
 
 
 def prefetch_related_objects(
-    model_instances: Sequence[Any], *related_lookups: str | Prefetch
+    model_instances: Iterable[Any], *related_lookups: str | Prefetch
 ) -> None:
     """Load related objects for these instances, where they are not there yet.
 
@@ -31,17 +31,19 @@ def prefetch_related_objects(
         model_instances: instances of one model.
         related_lookups: as for `QuerySet.prefetch_related()`.
     """
-    if model_instances:
-        operation = prefetch_related_objects_operation(model_instances, related_lookups)
-        run(operation, _database(model_instances))
+    instances = list(model_instances)
+    if instances:
+        operation = prefetch_related_objects_operation(instances, related_lookups)
+        run(operation, _database(instances))
 
 
 async def aprefetch_related_objects(
-    model_instances: Sequence[Any], *related_lookups: str | Prefetch
+    model_instances: Iterable[Any], *related_lookups: str | Prefetch
 ) -> None:
-    if model_instances:
-        operation = prefetch_related_objects_operation(model_instances, related_lookups)
-        await arun(operation, _database(model_instances))
+    instances = list(model_instances)
+    if instances:
+        operation = prefetch_related_objects_operation(instances, related_lookups)
+        await arun(operation, _database(instances))
 
 
 class RelatedFetching:

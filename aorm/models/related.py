@@ -69,6 +69,11 @@ def _missing_class(target: Any, owner: Any, name: str) -> type[Exception]:
     )
 
 
+def _unordered(queryset: Any) -> Any:
+    """Without an order, which says nothing where each instance gets one object."""
+    return queryset if queryset._query.is_sliced else queryset.order_by()
+
+
 class _Single:
     """A descriptor whose value is one object, or none."""
 
@@ -113,7 +118,9 @@ class _Single:
         found = {related_key(each): each for each in queryset}
         for each in missing:
             value = each.__dict__[self.cache.cache_attname] = found.get(instance_key(each))
-            if value is not None and plan.link is not None:
+            if value is None:
+                plan.note_missing(each)
+            elif plan.link is not None:
                 plan.link.set_cached_value(value, each)
 
     def _load(self, instance: Any) -> None:
@@ -206,10 +213,11 @@ class ForwardManyToOneDescriptor(_Single):
         local = [values.get(each.attname, _MISSING) for each in self.field.local_related_fields]
         if _MISSING in local:
             return True  # a deferred column: nobody can have changed it
-        if related is None:
+        if related is None and self._assigned not in values:
             return None in local
         if self._assigned in values:
-            # It was assigned before it had a key: that stands until the column is changed.
+            # It was assigned before it had a key, or looked for in vain: that stands until the
+            # column is changed.
             return bool(values[self._assigned] == local)
         targets = [
             related.__dict__.get(each.attname) for each in self.field.foreign_related_fields
@@ -235,12 +243,15 @@ class ForwardManyToOneDescriptor(_Single):
 
     def _from_ancestor(self, instance: Any) -> Any:
         """What a parent object that is there keeps for a relation inherited from it."""
-        if self.field.model is type(instance):
-            return None
-        link = instance._meta.get_ancestor_link(self.field.model)
-        if link is None or not link.is_cached(instance):
-            return None
-        return self.field.get_cached_value(link.get_cached_value(instance), default=None)
+        while type(instance) is not self.field.model:
+            link = instance._meta.get_ancestor_link(self.field.model)
+            if link is None or not link.is_cached(instance):
+                return None
+            instance = link.get_cached_value(instance)
+            related = self.field.get_cached_value(instance, default=None)
+            if related is not None:
+                return related
+        return None
 
     def _made_from(self, instance: Any) -> Any:
         """The related object where the instance itself holds all of it, kept; else None."""
@@ -299,10 +310,11 @@ class ForwardManyToOneDescriptor(_Single):
         else:
             found = {f"{field.related_query_name()}__in": list(instances)}
         return Plan.make(
-            queryset.filter(**found),
+            _unordered(queryset).filter(**found),
             key_of(field.foreign_related_fields),
             key,
             single=True,
+            local=[each.attname for each in field.local_related_fields],
             cache_name=field.cache_name,
             link=None if field.remote_field.multiple else field.remote_field,
             cache=self.cache_attname,
@@ -444,7 +456,7 @@ class ReverseOneToOneDescriptor(_Single):
             else list(instances)
         )
         return Plan.make(
-            queryset.filter(**{f"{field.name}__in": wanted}),
+            _unordered(queryset).filter(**{f"{field.name}__in": wanted}),
             key_of(field.local_related_fields),
             key,
             single=True,

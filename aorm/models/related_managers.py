@@ -14,14 +14,17 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
-from aorm.models.queryset import QuerySet
-
 from aorm.connections import arun, connections, run
 from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager
+from aorm.models.queryset import QuerySet
 from aorm.operations.prefetch import PREFETCHED, Plan, key_of, only_queryset
 from aorm.operations.routing import router
 from aorm.operations.saving import TwoFaces, save_step
+from aorm.query.conditions import Q
+from aorm.query.draft import Draft
+from aorm.query.expressions import F, Slots
+from aorm.query.filters import Scope, add_q
 from aorm.steps import Operation, call, in_block
 
 _new = object.__new__
@@ -40,6 +43,8 @@ class RelatedManager(BaseManager[Any]):
     _superclass: ClassVar[type[BaseManager[Any]]]
     _prefetch_cache_name: ClassVar[str]
     _start_plain: ClassVar[bool]
+    #: The model whose instances have the manager.
+    _owner: ClassVar[Any]
     field: ClassVar[Any]
     instance: Any
 
@@ -82,15 +87,43 @@ class RelatedManager(BaseManager[Any]):
     # --- reading ------------------------------------------------------------------------
 
     def get_queryset(self) -> QuerySet[Any]:
-        prefetched = self.instance.__dict__.get(PREFETCHED)
-        if prefetched is not None:
-            found = prefetched.get(self._prefetch_cache_name)
+        held = self.instance.__dict__
+        if PREFETCHED in held or self._inherits(type(self.instance)):
+            found = self._prefetched()
             if found is not None:
-                return found  # type: ignore[no-any-return]
+                return found
         self._check_instance()
         queryset = self._apply_rel_filters(self._all_related())
         mode = own_fetch_mode(self.instance)
         return queryset if mode is None else queryset.fetch_mode(mode)
+
+    def _prefetched(self) -> QuerySet[Any] | None:
+        """The prefetched objects: the instance's own, or those of a part of it that is kept."""
+        for part in self._parts():
+            found: QuerySet[Any] | None = part.__dict__.get(PREFETCHED, {}).get(
+                self._prefetch_cache_name
+            )
+            if found is not None:
+                return found
+        return None
+
+    def _parts(self) -> list[Any]:
+        """The instance, and the objects of its parents' tables that it keeps."""
+        parts = [self.instance]
+        for part in parts:
+            if self._inherits(type(part)):
+                for link in type(part)._meta.concrete_model._meta.parents.values():
+                    parent = link and part.__dict__.get(link.cache_attname)
+                    if parent is not None:
+                        parts.append(parent)
+        return parts
+
+    @classmethod
+    def _inherits(cls, model: Any) -> bool:
+        """Whether the relation is one of a parent of this model."""
+        if model is cls._owner:
+            return False
+        return model._meta.concrete_model is not cls._owner._meta.concrete_model
 
     def _all_related(self) -> QuerySet[Any]:
         """All that the manager's class would give without the relation."""
@@ -132,9 +165,8 @@ class RelatedManager(BaseManager[Any]):
         return queryset.using(database) if database else queryset
 
     def _remove_prefetched_objects(self) -> None:
-        prefetched = self.instance.__dict__.get(PREFETCHED)
-        if prefetched is not None:
-            prefetched.pop(self._prefetch_cache_name, None)
+        for part in self._parts():
+            part.__dict__.get(PREFETCHED, {}).pop(self._prefetch_cache_name, None)
 
     # --- running ------------------------------------------------------------------------
 
@@ -166,6 +198,25 @@ class RelatedManager(BaseManager[Any]):
             raise TypeError(
                 f"'{self.model._meta.object_name}' instance expected, got {obj!r}"
             )
+
+
+def narrowed(queryset: QuerySet[Any], condition: Q, columns: dict[str, str]) -> QuerySet[Any]:
+    """A QuerySet under a condition about the same rows of relations that it has joined already.
+
+    Args:
+        columns: more columns of those rows, by the names that the objects get them under.
+    """
+
+    def apply(draft: Draft, slots: Slots) -> None:
+        add_q(draft, condition.parametrised(slots), reuse_all=True)
+        for name, path in columns.items():
+            draft.annotations[name] = F(path).resolve(Scope(draft, reuse=set(draft.joins)))
+            if draft.annotation_mask is not None:
+                draft.annotation_mask = (*draft.annotation_mask, name)
+
+    queryset._not_sliced("Cannot filter a query once a slice has been taken.")
+    key = ("prefetch", condition.shape, tuple(columns.items()))
+    return queryset._step(key, condition.values_, apply)
 
 
 @cache
@@ -266,7 +317,7 @@ class ReverseManyToOneManager(RelatedManager):
             found.pop(None, None)
             wanted = list(found)
         return Plan.make(
-            queryset.filter(**{f"{field.name}__in": wanted}),
+            narrowed(queryset, Q((f"{field.name}__in", wanted)), {}),
             key_of(field.local_related_fields),
             key,
             single=False,
@@ -447,5 +498,6 @@ def create_reverse_many_to_one_manager(superclass: type[BaseManager[Any]], rel: 
         rel.related_model,
         rel=rel,
         field=field,
+        _owner=rel.model,
         _prefetch_cache_name=rel.cache_name,
     )

@@ -124,8 +124,11 @@ def delete_instance(
     return (yield from collector.delete())
 
 
-def delete_queryset(queryset: Any) -> Operation[Deleted]:
+def delete_queryset(queryset: Any, origin: Any = None) -> Operation[Deleted]:
     """Delete the objects of a QuerySet and what goes with them.
+
+    Args:
+        origin: what receivers are told that `delete()` was called on.
 
     Returns:
         The number of deleted rows, and the numbers by label of the model.
@@ -133,7 +136,7 @@ def delete_queryset(queryset: Any) -> Operation[Deleted]:
     Raises:
         ProtectedError, RestrictedError: another object stands in the way.
     """
-    collector = Collector(queryset.db, origin=queryset)
+    collector = Collector(queryset.db, origin=queryset if origin is None else origin)
     yield from collector.collect(queryset)
     return (yield from collector.delete())
 
@@ -311,10 +314,12 @@ class Collector:
     def _apply(self, field: Any, related_model: Any, objs: list[Any]) -> Operation[None]:
         """What the rule of a foreign key says about the objects that point here by it."""
         rule = field.remote_field.on_delete
-        if rule not in (CASCADE, PROTECT, RESTRICT):
-            self._updates.setdefault(field, []).extend(objs)
-            return
         queryset = self.related_objects(related_model, [field], objs)
+        if rule not in (CASCADE, PROTECT, RESTRICT):
+            # Nobody's function is called for nothing.
+            if not _asks(field) or (yield from queryset._exists_operation()):
+                self._updates.setdefault(field, []).extend(objs)
+            return
         if not _listened_to(related_model):
             queryset = _only_referenced(queryset, related_model)
         found = yield from fetch_all(queryset)
@@ -434,6 +439,14 @@ class Collector:
             yield from send_steps(
                 signal, model, instance=obj, using=self.using, origin=self.origin
             )
+
+
+def _asks(field: Any) -> bool:
+    """Whether a function says what a foreign key gets whose target goes."""
+    rule = field.remote_field.on_delete
+    if isinstance(rule, SetTo):
+        return callable(rule.value)
+    return bool(rule.needs_default) and callable(field.default)
 
 
 def _replacement(field: Any) -> Operation[Any]:

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from aorm.errors import FieldDoesNotExist, ObjectDoesNotExist
+from aorm.fields.rels import ASSIGNED
 from aorm.steps import Operation, call
 
 LOOKUP_SEP = "__"
@@ -84,6 +85,9 @@ class Prefetch:
     def __hash__(self) -> int:
         return hash((type(self), self.prefetch_to))
 
+    def __str__(self) -> str:
+        return self.prefetch_to
+
     def __repr__(self) -> str:
         return f"<Prefetch: {self.prefetch_to!r}>"
 
@@ -103,10 +107,12 @@ class Plan(tuple[Any, ...]):
     Attributes:
         link: a field (or relation) of the related objects that points back to the instance.
         cache: the entry of an instance's `__dict__` that holds a single related object.
+        local: the attnames of an instance's columns that say which object that is.
     """
 
     link: Any = None
     cache: str | None = None
+    local: Sequence[str] = ()
 
     @classmethod
     def make(
@@ -119,11 +125,19 @@ class Plan(tuple[Any, ...]):
         cache_name: str,
         link: Any = None,
         cache: str | None = None,
+        local: Sequence[str] = (),
     ) -> Plan:
         plan = cls((queryset, related_key, instance_key, single, cache_name, False))
         plan.link = link
         plan.cache = cache
+        plan.local = local
         return plan
+
+    def note_missing(self, instance: Any) -> None:
+        """Note of an instance which values of its columns were looked for in vain."""
+        if self.local:
+            held = instance.__dict__
+            held[f"{self.cache}{ASSIGNED}"] = [held.get(name) for name in self.local]
 
 
 def key_of(fields: Sequence[Any]) -> Callable[[Any], Any]:
@@ -161,7 +175,9 @@ def get_prefetcher(
     if descriptor is None:
         return None, None, hasattr(instance, through_attr), _kept_under(instance, to_attr)
     if hasattr(descriptor, "get_prefetch_querysets"):
-        return descriptor, descriptor, True, descriptor.is_cached
+        plain = through_attr == to_attr
+        is_fetched = descriptor.is_cached if plain else _kept_under(instance, to_attr)
+        return descriptor, descriptor, True, is_fetched
     related = getattr(instance, through_attr)
     prefetcher = related if hasattr(related, "get_prefetch_querysets") else None
     if through_attr != to_attr:
@@ -200,7 +216,7 @@ def normalize_prefetch_lookups(
 
 
 def prefetch_related_objects_operation(
-    instances: Sequence[Any], lookups: Iterable[str | Prefetch]
+    instances: Iterable[Any], lookups: Iterable[str | Prefetch]
 ) -> Operation[None]:
     """Fetch the lookups' related objects for all instances, where they are not there yet.
 
@@ -209,6 +225,7 @@ def prefetch_related_objects_operation(
         ValueError: a lookup leads to nothing that can be prefetched, or came twice with
             different QuerySets.
     """
+    instances = instances if isinstance(instances, list) else list(instances)
     if not instances:
         return
     walk = _Walk(instances)
@@ -357,7 +374,8 @@ def _fetch_level(
         else:
             groups[key] = [each]
     link = getattr(plan, "link", None)
-    if link is not None:
+    # A lookup of the QuerySet's own for the way back says what is wanted there.
+    if link is not None and not any(str(each).split(LOOKUP_SEP)[0] == link.name for each in more):
         _link_back(instances, instance_key, groups, link)
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if single:
@@ -412,5 +430,7 @@ def _hand_out_single(
             setattr(instance, attribute, value)
         elif cache is not None:
             instance.__dict__[cache] = value
+            if value is None:
+                plan.note_missing(instance)
         else:
             instance._state.fields_cache[plan[4]] = value

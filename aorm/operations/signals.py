@@ -13,11 +13,10 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from functools import partial
-from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
 
 from aorm.connections import async_to_sync, sync_to_async
-from aorm.fields.registry import Apps, apps
+from aorm.fields.registry import Apps, apps, model_key
 from aorm.steps import Operation, call
 
 Receiver: TypeAlias = Callable[..., Any]
@@ -68,7 +67,7 @@ class Signal:
     def __init__(self, use_caching: bool = False) -> None:
         self.receivers: list[_Entry] = []
         self.use_caching = use_caching
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._by_sender: dict[int, tuple[Any, tuple[_Entry, ...]]] = {}
         self._dead = False
         #: Counts changes of the receivers, for those who keep what they derive from them.
@@ -103,8 +102,8 @@ class Signal:
             reference = weakref.WeakMethod(receiver) if bound else weakref.ref(receiver)
             weakref.finalize(owner if bound else receiver, self._flag_dead).atexit = False
         entry = _Entry(key, reference, self._sender_reference(sender), weak)
-        with self._lock:
-            self._drop_dead()
+        with self.lock:
+            self._clear_dead_receivers()
             if all(known.key != key for known in self.receivers):
                 self.receivers.append(entry)
             self._changed()
@@ -114,8 +113,8 @@ class Signal:
     ) -> bool:
         """Undo `connect`; say whether there was anything to undo."""
         key = self._key(receiver, sender, dispatch_uid)
-        with self._lock:
-            self._drop_dead()
+        with self.lock:
+            self._clear_dead_receivers()
             kept = [entry for entry in self.receivers if entry.key != key]
             found = len(kept) != len(self.receivers)
             self.receivers[:] = kept
@@ -143,7 +142,7 @@ class Signal:
         self._by_sender.clear()
         self.generation += 1
 
-    def _drop_dead(self) -> None:
+    def _clear_dead_receivers(self) -> None:
         if self._dead:
             self._dead = False
             self.receivers[:] = [entry for entry in self.receivers if entry.receiver is not None]
@@ -160,11 +159,11 @@ class Signal:
         if not self.receivers:
             return _NONE
         if self._dead:
-            with self._lock:
-                self._drop_dead()
+            with self.lock:
+                self._clear_dead_receivers()
         known = self._by_sender.get(id(sender))
         if known is None or known[0] is not sender:
-            with self._lock:
+            with self.lock:
                 entries = tuple(entry for entry in self.receivers if entry.hears(sender))
                 if isinstance(sender, type) or sender is None:
                     self._by_sender[id(sender)] = (sender, entries)
@@ -183,7 +182,7 @@ class Signal:
         plain, coroutines = self._by_kind(sender)
         responses = [(each, each(signal=self, sender=sender, **named)) for each in plain]
         if coroutines:
-            responses += async_to_sync(self._gathered)(coroutines, sender, named)
+            responses += async_to_sync(self._told)(coroutines, sender, named)
         return responses
 
     async def asend(self, sender: Any, **named: Any) -> Responses:
@@ -196,7 +195,7 @@ class Signal:
 
             responses += await sync_to_async(tell)()
         if coroutines:
-            responses += await self._gathered(coroutines, sender, named)
+            responses += await self._told(coroutines, sender, named)
         return responses
 
     def send_robust(self, sender: Any, **named: Any) -> Responses:
@@ -204,7 +203,7 @@ class Signal:
         plain, coroutines = self._by_kind(sender)
         responses = [(each, self._guarded(each, sender, named)) for each in plain]
         if coroutines:
-            responses += async_to_sync(self._gathered_guarded)(coroutines, sender, named)
+            responses += async_to_sync(self._told_guarded)(coroutines, sender, named)
         return responses
 
     async def asend_robust(self, sender: Any, **named: Any) -> Responses:
@@ -217,7 +216,7 @@ class Signal:
 
             responses += await sync_to_async(tell)()
         if coroutines:
-            responses += await self._gathered_guarded(coroutines, sender, named)
+            responses += await self._told_guarded(coroutines, sender, named)
         return responses
 
     def _by_kind(self, sender: Any) -> tuple[list[Receiver], list[Receiver]]:
@@ -227,26 +226,28 @@ class Signal:
             (coroutines if is_async(each) else plain).append(each)
         return plain, coroutines
 
-    async def _gathered(
+    async def _told(
         self, receivers: list[Receiver], sender: Any, named: dict[str, Any]
     ) -> Responses:
-        results = await _asyncio().gather(
-            *(each(signal=self, sender=sender, **named) for each in receivers)
-        )
-        return list(zip(receivers, results, strict=True))
+        """The responses of asynchronous receivers.
 
-    async def _gathered_guarded(
+        One after another, in the sender's context: side by side they could not both change it
+        and keep their transactions apart.
+        """
+        return [(each, await each(signal=self, sender=sender, **named)) for each in receivers]
+
+    async def _told_guarded(
         self, receivers: list[Receiver], sender: Any, named: dict[str, Any]
     ) -> Responses:
-        async def guarded(receiver: Receiver) -> Any:
+        responses: Responses = []
+        for each in receivers:
             try:
-                return await receiver(signal=self, sender=sender, **named)
+                response = await each(signal=self, sender=sender, **named)
             except Exception as error:
-                self._log(receiver, error)
-                return error
-
-        results = await _asyncio().gather(*map(guarded, receivers))
-        return list(zip(receivers, results, strict=True))
+                self._log(each, error)
+                response = error
+            responses.append((each, response))
+        return responses
 
     def _guarded(self, receiver: Receiver, sender: Any, named: dict[str, Any]) -> Any:
         try:
@@ -264,15 +265,12 @@ class ModelSignal(Signal):
     """A signal whose sender may be named `"app_label.ModelName"` before that model exists."""
 
     def _resolved(self, act: Callable[..., Any], sender: Any, registry: Apps | None) -> Any:
-        if isinstance(sender, str):
-            registry = registry or apps
-            label, _, name = sender.partition(".")
-            if not name:
-                raise ValueError(f"A model is named 'app_label.ModelName', not {sender!r}.")
-            return registry.lazy_model_operation(
-                lambda model: act(sender=model), (label, name.lower())
-            )
-        return act(sender=sender)
+        if not isinstance(sender, str):
+            return act(sender=sender)
+        (registry or apps).lazy_model_operation(
+            lambda model: act(sender=model), model_key(sender)
+        )
+        return None
 
     def connect(
         self,
@@ -292,15 +290,10 @@ class ModelSignal(Signal):
         sender: Any = None,
         dispatch_uid: Any = None,
         apps: Apps | None = None,
-    ) -> bool:
-        """As `Signal.disconnect`."""
+    ) -> Any:
+        """As `Signal.disconnect`; for a sender given as a string nothing is returned."""
         act = partial(super().disconnect, receiver, dispatch_uid=dispatch_uid)
-        return bool(self._resolved(act, sender, apps))
-
-
-def _asyncio() -> Any:
-    # Imported when a coroutine runs, and then it is there: `import aorm` does without.
-    return import_module("asyncio")
+        return self._resolved(act, sender, apps)
 
 
 def is_async(receiver: Any) -> bool:
