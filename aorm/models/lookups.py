@@ -23,6 +23,7 @@ from aorm.query.lookups import (
     YearExact,
     YearGt,
     YearGte,
+    YearLookup,
     YearLt,
     YearLte,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "YearExact",
     "YearGt",
     "YearGte",
+    "YearLookup",
     "YearLt",
     "YearLte",
 ]

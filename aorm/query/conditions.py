@@ -42,6 +42,10 @@ class Argument:
         self.converter = converter
 
 
+class Arguments(list[Any]):
+    """The places of a list's items, where these hold expressions."""
+
+
 def argument(value: Any, slots: Slots) -> Any:
     """A value's place: an `Argument`, a parametrised expression, or a list of these."""
     if hasattr(value, "parametrised"):
@@ -50,7 +54,7 @@ def argument(value: Any, slots: Slots) -> Any:
         query, values = value.as_subquery()
         return QueryNode(query, slots.take(len(values)))
     if isinstance(value, list | tuple | set | frozenset) and any(map(is_structural, value)):
-        return [argument(item, slots) for item in value]
+        return Arguments(argument(item, slots) for item in value)
     made = Argument(slots.take(), value)
     slots.arguments.append(made)
     return made

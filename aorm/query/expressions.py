@@ -269,7 +269,7 @@ class Expression(Combinable):
         return self.identity == other.identity
 
     def __hash__(self) -> int:
-        return hash(self.shape)
+        return hash(self.identity)
 
     # --- resolving ---------------------------------------------------------------------
 

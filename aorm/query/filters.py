@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aorm.errors import FieldError
-from aorm.query.conditions import NOTHING, Argument, Q, Where, check_filterable
+from aorm.query.conditions import NOTHING, Argument, Arguments, Q, Where, check_filterable
 from aorm.query.draft import Draft, unsupported_lookup
 from aorm.query.expressions import (
     AND,
@@ -208,8 +208,8 @@ class _Builder:
         )
 
     def _resolved(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._resolved(item) for item in value]
+        if isinstance(value, Arguments):
+            return Arguments(map(self._resolved, value))
         return value.resolve(self._scope()) if hasattr(value, "resolve") else value
 
     def _on_column(
@@ -342,8 +342,8 @@ def _one_level_out(value: Any) -> Any:
         return OuterRef(value)
     if isinstance(value, F) and not isinstance(value, ResolvedOuterRef):
         return OuterRef(value.name)
-    if isinstance(value, list):
-        return [_one_level_out(item) for item in value]
+    if isinstance(value, Arguments):
+        return Arguments(map(_one_level_out, value))
     if hasattr(value, "mapped") and not isinstance(value, QueryNode | Subquery):
         return value.mapped(_one_level_out)
     return value

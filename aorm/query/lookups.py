@@ -15,7 +15,7 @@ from typing import Any
 from aorm.errors import FieldError
 from aorm.fields import numbers, various
 from aorm.fields.base import Field
-from aorm.query.conditions import NOTHING, Argument, argument, collect_value
+from aorm.query.conditions import NOTHING, Argument, Arguments, argument, collect_value
 from aorm.query.expressions import (
     INT8,
     Expression,
@@ -67,7 +67,7 @@ class Lookup(Expression):
     def __init__(self, lhs: Any, rhs: Any) -> None:
         self.lhs = lhs if hasattr(lhs, "resolve") else Value(lhs)
         self.rhs = rhs
-        if type(rhs) is Argument or isinstance(rhs, list | QueryNode):
+        if isinstance(rhs, Argument | Arguments | QueryNode):
             self._settle()
 
     # --- operands ---------------------------------------------------------------------
@@ -129,8 +129,10 @@ class Lookup(Expression):
         clone = self.copy()
         clone.lhs = self.lhs.resolve(scope)
         rhs = self.rhs
-        if type(rhs) is list:
-            clone.rhs = [item.resolve(scope) if hasattr(item, "resolve") else item for item in rhs]
+        if isinstance(rhs, Arguments):
+            clone.rhs = Arguments(
+                item.resolve(scope) if hasattr(item, "resolve") else item for item in rhs
+            )
         elif hasattr(rhs, "resolve"):
             clone.rhs = rhs.resolve(scope)
         clone._settle()
@@ -153,7 +155,7 @@ class Lookup(Expression):
         rhs = self.rhs
         if type(rhs) is Argument:
             self.rhs = self._bilateral(self.accept(rhs))
-        elif type(rhs) is list:
+        elif isinstance(rhs, Arguments):
             self.rhs = Items(
                 self._bilateral(self.accept_item(item) if type(item) is Argument else item)
                 for item in rhs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aorm.query.conditions import NOTHING, Argument
+from aorm.query.conditions import NOTHING, Argument, Arguments
 from aorm.query.expressions import Col, Expression, Param, QueryNode
 from aorm.query.lookups import (
     Exact,
@@ -120,7 +120,7 @@ class TupleLookup(Lookup):
             self.rhs = self.accept(rhs)
         elif isinstance(rhs, QueryNode):
             self.accept_query(rhs)
-        elif type(rhs) is list:
+        elif isinstance(rhs, Arguments):
             self.rhs = Items(rhs)
 
 

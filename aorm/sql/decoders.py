@@ -211,15 +211,21 @@ def _objects(
     writer.line(1, f"for {columns} in rows:")
     writer.lines.extend(body)
     writer.line(2, "append(o)")
-    if _tracks_peers(source.model):
+    if tracks_peers(source):
         writer.line(1, "if loaded.peers is None: loaded.peers = [ref(o) for o in out]")
     writer.line(1, "return out")
     decode: Decode = writer.function()
     return decode
 
 
-def _tracks_peers(model: Any) -> bool:
-    return any(field.is_relation for field in model._meta.fields)
+def tracks_peers(source: Source) -> bool:
+    """Whether something of these objects may be loaded later, for all of them together."""
+    opts = source.model._meta
+    return (
+        len(source.fields) < len(opts.concrete_fields)
+        or any(field.is_relation for field in opts.fields)
+        or any(rel.one_to_one for rel in opts.related_objects)
+    )
 
 
 def _columns(outputs: Sequence[Output]) -> str:
@@ -267,6 +273,9 @@ def _object(
         prepared.append(f"{shared} = loaded")
     else:
         prepared.append(f"{shared} = loaded.of_relation()")
+        if tracks_peers(source):
+            prepared.append(f"{shared}.peers = []")
+            prepared.append(f"p_{variable} = {shared}.peers.append")
     if hooks.loads_plainly(source.model):
         new = writer.name(source.model.__new__, "new")
         line(f"{variable} = {new}({model})")
@@ -287,6 +296,8 @@ def _object(
             line(f"{variable}.{name} = {text}")
         else:
             line(f"setattr({variable}, {name!r}, {text})")
+    if variable != "o" and tracks_peers(source):
+        line(f"p_{variable}(ref({variable}))")
     for number, related in enumerate(source.related):
         inner = f"{variable}{number}"
         key = _key_place(related)

@@ -202,11 +202,24 @@ class SelectCompiler(Compiler):
     def _selected_form(self, term: OrderBy) -> OrderBy:
         """The term by the name of an annotation, where it is one that is selected."""
         for output in self.outputs:
-            if output.alias is not None and output.expression is term.expression:
+            if (
+                output.alias is not None
+                and output.expression is term.expression
+                and not self._is_ambiguous(output.alias)
+            ):
                 clone = term.copy()
                 clone.expression = Ref(output.alias, output.expression)
                 return clone  # type: ignore[no-any-return]
         return term
+
+    def _is_ambiguous(self, name: str) -> bool:
+        """Whether a column of the result has the name of an annotation."""
+        return any(
+            isinstance(output.expression, Col)
+            and output.alias is None
+            and output.expression.target.column == name
+            for output in self.outputs
+        )
 
     def _named_terms(self, term: str) -> list[OrderBy]:
         draft = self.draft
@@ -214,7 +227,7 @@ class SelectCompiler(Compiler):
             return [OrderBy(Random().resolve(Scope(draft)))]
         descending = term.startswith("-")
         name = term[1:] if term[0] in "-+" else term
-        if name in draft.annotation_select:
+        if name in draft.annotation_select and not self._is_ambiguous(name):
             return [OrderBy(Ref(name, draft.annotations[name]), descending)]
         if name in draft.annotations:
             return [OrderBy(draft.annotations[name], descending)]

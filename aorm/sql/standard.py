@@ -328,7 +328,9 @@ def sides(node: lk.Lookup, compiler: Compiler) -> LookupSides:
 
 def operand(node: Any, compiler: Compiler) -> Rendered:
     sql, params = compiler.compile(node)
-    if isinstance(node, lk.Lookup | Where):
+    while isinstance(node, e.ExpressionWrapper):
+        node = node.expression
+    if isinstance(node, lk.Lookup | Where) and not _wraps_all(sql):
         return f"({sql})", params
     return sql, params
 
