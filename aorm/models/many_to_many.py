@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from aorm.fields.registry import hooks
 from aorm.models.manager import BaseManager, Manager
 from aorm.models.queryset import QuerySet
-from aorm.models.related_managers import RelatedManager, made, narrowed, together
+from aorm.models.related_managers import RelatedManager, listed, made, narrowed, together
 from aorm.operations.prefetch import Plan, key_of
 from aorm.operations.routing import router
 from aorm.operations.signals import m2m_changed, send_steps
@@ -350,7 +350,7 @@ class ManyToManyManager(RelatedManager):
             clear: let go of all first, instead of only of those that are not among them.
             through_defaults: as for `add`.
         """
-        self._run(together(self._set(tuple(objs), clear, through_defaults)))
+        self._run(together(self._set(objs, clear, through_defaults)))
 
     def set_base(
         self,
@@ -382,11 +382,12 @@ class ManyToManyManager(RelatedManager):
         clear: bool = False,
         through_defaults: Mapping[str, Any] | None = None,
     ) -> None:
-        await self._arun(together(self._set(tuple(objs), clear, through_defaults)))
+        await self._arun(together(self._set(objs, clear, through_defaults)))
 
     def _set(
-        self, objs: Sequence[Any], clear: bool, defaults: Mapping[str, Any] | None
+        self, objs: Iterable[Any], clear: bool, defaults: Mapping[str, Any] | None
     ) -> Operation[None]:
+        objs = yield from listed(objs)
         if clear:
             yield from self._clear()
             yield from self._add(objs, defaults)

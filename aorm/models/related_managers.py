@@ -18,7 +18,7 @@ from aorm.connections import arun, connections, run
 from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager
 from aorm.models.queryset import QuerySet
-from aorm.operations.prefetch import PREFETCHED, Plan, key_of, only_queryset
+from aorm.operations.prefetch import PREFETCHED, Plan, fetch_all, key_of, only_queryset
 from aorm.operations.routing import router
 from aorm.operations.saving import TwoFaces, save_step
 from aorm.query.conditions import Q
@@ -33,6 +33,11 @@ _new = object.__new__
 def together(operation: Operation[Any]) -> Operation[Any]:
     """In one transaction: the caller's where one is open."""
     return in_block(operation, savepoint=False)
+
+
+def listed(objs: Iterable[Any]) -> Operation[tuple[Any, ...]]:
+    """What the caller gave, a QuerySet fetched by the same face."""
+    return tuple((yield from fetch_all(objs)) if isinstance(objs, QuerySet) else objs)
 
 
 class RelatedManager(BaseManager[Any]):
@@ -403,13 +408,13 @@ class ReverseManyToOneManager(RelatedManager):
             bulk: as for `add`.
             clear: let go of all first, instead of only of those that are not among them.
         """
-        self._run(self._set(tuple(objs), bulk, clear))
+        self._run(self._set(objs, bulk, clear))
 
     async def aset(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False) -> None:
-        await self._arun(self._set(tuple(objs), bulk, clear))
+        await self._arun(self._set(objs, bulk, clear))
 
-    def _set(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
-        yield from self._add(objs, bulk)
+    def _set(self, objs: Iterable[Any], bulk: bool, clear: bool) -> Operation[None]:
+        yield from self._add((yield from listed(objs)), bulk)
 
 
 class NullableReverseManyToOneManager(ReverseManyToOneManager):
@@ -467,9 +472,9 @@ class NullableReverseManyToOneManager(ReverseManyToOneManager):
             setattr(obj, self.field.name, None)
         yield from self._save_all(objs, database, update_fields=[self.field.name])
 
-    def _set(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
+    def _set(self, objs: Iterable[Any], bulk: bool, clear: bool) -> Operation[None]:
         self._check_key()
-        yield from together(self._replace(objs, bulk, clear))
+        yield from together(self._replace((yield from listed(objs)), bulk, clear))
 
     def _replace(self, objs: Sequence[Any], bulk: bool, clear: bool) -> Operation[None]:
         if clear:
