@@ -76,6 +76,7 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         others = fill(self, **kwargs)
         if others:
             set_others(self, others)
+        super().__init__()
         if post_init.receivers:
             post_init.send(sender=cls, instance=self)
 

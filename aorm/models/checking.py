@@ -14,12 +14,15 @@ from aorm.models.queryset import QuerySet
 from aorm.query import building
 from aorm.query.conditions import Q
 from aorm.query.draft import Draft
-from aorm.query.expressions import Exists, F, Slots, Value
+from aorm.query.expressions import Exists, F, RawSQL, Slots, Value
+from aorm.query.functions.comparison import Cast
 from aorm.query.shapes import shape_of
 from aorm.sql.checks import compile_check
 from aorm.steps import Operation, fetch
 
 Values = dict[str, Any]
+# Stands before the names of the checked instance's values among those of the rows.
+OWN = "_own_"
 
 
 def condition_holds(condition: Any, values: Values, model: Any, using: str) -> bool:
@@ -38,7 +41,8 @@ def condition_holds(condition: Any, values: Values, model: Any, using: str) -> b
             building.annotate(draft, name, expression.parametrised(slots), select=False)
 
     key = ("values", tuple(values), tuple(map(shape_of, values.values())))
-    queryset = QuerySet(model=model, using=using)._step(key, arguments, apply).filter(condition)
+    start: QuerySet[Any] = QuerySet(model=model, using=using)
+    queryset = start._step(key, arguments, apply).filter(condition)
     return run(_holds(queryset, connections[using].dialect), connections[using])
 
 
@@ -51,32 +55,38 @@ def _holds(queryset: Any, dialect: Any) -> Operation[bool]:
 
 
 def values_of(instance: Any, model: Any, exclude: Collection[str] | None = None) -> Values:
-    """The instance's values as expressions, by name of the field of `model`."""
+    """The instance's values as expressions, by name of the field of `model`.
+
+    Generated fields come last, as expressions over the names of the others.
+    """
     excluded = frozenset(exclude or ())
     options = model._meta
     found: Values = {}
-    generated = []
     for field in options.concrete_fields:
-        if field.name in excluded:
-            continue
-        if field.generated:
-            generated.append(field)
+        if field.name in excluded or field.generated:
             continue
         value = getattr(instance, field.attname)
         if isinstance(value, DatabaseDefault):
             value = field.db_default
-        found[field.name] = value if is_expression(value) else Value(value, field)
-    for field in generated:
+        found[field.name] = value if is_expression(value) else _value(value, field)
+    for name in list(found):
+        field = options.get_field(name)
+        found.setdefault(field.attname, found[name])
+        if field is options.pk and "pk" not in excluded:
+            found["pk"] = found[name]
+    for field in options.concrete_fields:
+        if not field.generated or field.name in excluded:
+            continue
         if referenced(field.expression, options).isdisjoint(excluded):
-            found[field.name] = replaced(field.expression, found)
-    if not options.is_composite_pk and options.pk.name in found:
-        found["pk"] = found[options.pk.name]
+            found[field.name] = field.expression
     return found
 
 
-def replaced(expression: Any, values: Values) -> Any:
-    """An expression with values in the place of names."""
-    return expression.replaced({F(name): value for name, value in values.items()})
+def _value(value: Any, field: Any) -> Any:
+    if value is None:
+        # NULL of the field's type: None would be a value of its own for JSON.
+        return Cast(Value(None), field)
+    return Value(value, field)
 
 
 def referenced(expression: Any, options: Any) -> set[str]:
@@ -134,6 +144,8 @@ def _validate_check(
     values = values_of(instance, model, exclude)
     if not values.keys() >= set(_names(constraint.condition)):
         return  # it depends on a field that is left out
+    if any(isinstance(each, RawSQL) for each in constraint.condition.walk()):
+        return  # it names columns that are not there
     # NULL is no violation, as in the database.
     if condition_holds(~Q(constraint.condition), values, model, using):
         raise _violation(constraint)
@@ -174,44 +186,66 @@ def _same_fields(
     constraint: UniqueConstraint, rows: Any, model: Any, instance: Any, exclude: Any
 ) -> Any:
     """The rows with the same values; None where there is nothing to check."""
-    excluded = exclude or ()
     options = model._meta
-    values: Values = {}
+    given: dict[str, Any] = {}
     generated = []
     for name in constraint.fields:
-        if name in excluded:
-            return None
         field = options.get_field(name)
+        if name in (exclude or ()):
+            return None
         if field.generated:
             if depends_on(field.expression, model, exclude):
                 return None
-            generated.append(field)
+            generated.append((field.name, F(f"{OWN}{field.name}")))
             continue
         value = getattr(instance, field.attname)
         if isinstance(value, DatabaseDefault):
             value = field.db_default
         if value is None and constraint.nulls_distinct is not False:
             return None
-        values[field.name] = value
-    if generated:
-        known = values_of(instance, model, exclude)
-        values |= {field.name: known[field.name] for field in generated}
-    return rows.filter(**values)
+        given[field.name] = value
+    rows = rows.filter(**given)
+    if not generated:
+        return rows
+    return _alike(constraint, _with_own(rows, values_of(instance, model, exclude)), generated)
 
 
 def _same_expressions(
     constraint: UniqueConstraint, rows: Any, model: Any, instance: Any, exclude: Any
 ) -> Any:
-    if any(depends_on(each, model, exclude) for each in constraint.expressions):
+    expressions = list(map(_plain, constraint.expressions))
+    if any(depends_on(each, model, exclude) for each in expressions):
         return None
-    values = values_of(instance, model, exclude)
-    for number, expression in enumerate(constraint.expressions):
-        plain = getattr(expression, "get_expression_for_validation", lambda e=expression: e)()
+    rows = _with_own(rows, values_of(instance, model, exclude))
+    pairs = []
+    for number, expression in enumerate(expressions):
         mine, own = f"_row_{number}", f"_instance_{number}"
-        rows = rows.alias(**{mine: plain, own: replaced(plain, values)})
-        same = Q(**{mine: F(own)})
+        rows = rows.alias(**{mine: expression, own: expression.prefixed(OWN)})
+        pairs.append((mine, F(own)))
+    return _alike(constraint, rows, pairs)
+
+
+def _plain(expression: Any) -> Any:
+    """An expression without what only an index has, such as its direction."""
+    if isinstance(expression, str):
+        return F(expression)
+    while not getattr(expression, "constraint_validation_compatible", True):
+        expression = expression.get_source_expressions()[0]
+    return expression
+
+
+def _with_own(rows: Any, values: Values) -> Any:
+    """The rows, beside which the instance's values have names of their own."""
+    for name, expression in values.items():
+        rows = rows.alias(**{f"{OWN}{name}": expression.prefixed(OWN)})
+    return rows
+
+
+def _alike(constraint: UniqueConstraint, rows: Any, pairs: list[tuple[str, Any]]) -> Any:
+    for mine, own in pairs:
+        same = Q((mine, own))
         if constraint.nulls_distinct is False:
-            same |= Q(**{f"{mine}__isnull": True, f"{own}__isnull": True})
+            same |= Q((f"{mine}__isnull", True), (f"{own.name}__isnull", True))
         rows = rows.filter(same)
     return rows
 

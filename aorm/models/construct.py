@@ -82,7 +82,12 @@ def filler(model: Any) -> Filler:
 def has_plain_init(model: Any) -> bool:
     """Whether no class overrides `Model.__init__`."""
     found = model.__init__
-    return found is hooks.model.__init__ or hasattr(found, "constructs")
+    if found is not hooks.model.__init__ and not hasattr(found, "constructs"):
+        return False
+    # A mixin that stands behind the models gets its turn from Model.__init__.
+    mro = model.__mro__
+    behind = mro[mro.index(hooks.model) + 1 : -1]
+    return not any("__init__" in vars(base) for base in behind)
 
 
 def forget_init(model: Any) -> None:

@@ -39,7 +39,11 @@ class DeferredAttribute:
         attname = self.field.attname
         missing = [each for each in instances if attname not in each.__dict__]
         model, db = type(missing[0]), missing[0]._state.db
-        same = [each for each in missing if type(each) is model and each._state.db == db]
+        same = [
+            each
+            for each in missing
+            if type(each) is model and each._state.db == db and each._is_pk_set()
+        ]
         values = dict(
             model._base_manager.db_manager(db)
             .filter(pk__in={each.pk for each in same})
@@ -60,8 +64,12 @@ def load(instance: Any, field: Any) -> None:
     if parent is not None:
         held[attname] = parent
         return
-    if field.generated and not instance._is_pk_set():
-        raise AttributeError("Cannot read a generated field from an unsaved model.")
+    if not instance._is_pk_set():
+        raise AttributeError(
+            "Cannot read a generated field from an unsaved model."
+            if field.generated
+            else f"Cannot retrieve deferred field {attname!r} from an unsaved model."
+        )
     if running_loop():
         kind = type(instance).__name__
         raise SynchronousOnlyOperation(
@@ -71,10 +79,8 @@ def load(instance: Any, field: Any) -> None:
         )
     fetch_mode_of(instance).fetch(DeferredAttribute(field), instance)
     if attname not in held:
-        raise AttributeError(
-            f"{type(instance).__name__!r} object has no attribute {attname!r}: "
-            "it was deferred, and its row is gone"
-        )
+        name = type(instance).__name__
+        raise instance.DoesNotExist(f"{name} matching query does not exist.")
 
 
 def _from_parent_chain(instance: Any, field: Any) -> Any:

@@ -35,6 +35,10 @@ def enumerated(words: list[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def _names(exclude: Collection[str] | None) -> frozenset[str]:
+    return frozenset([exclude] if isinstance(exclude, str) else exclude or ())
+
+
 class Validation:
     """The part of `Model` that checks."""
 
@@ -103,7 +107,7 @@ class Validation:
         Raises:
             ValidationError: with the errors by field.
         """
-        excluded = frozenset(exclude or ())
+        excluded = _names(exclude)
         errors: dict[str, Any] = {}
         for field in self._meta.fields:
             if field.name in excluded or field.generated or not field.concrete:
@@ -146,7 +150,7 @@ class Validation:
         self, exclude: Collection[str] | None = None, include_meta_constraints: bool = False
     ) -> tuple[list[UniqueCheck], list[DateCheck]]:
         """What has to be unique: names of fields by model, and fields by parts of dates."""
-        excluded = frozenset(exclude or ())
+        excluded = _names(exclude)
         checks: list[UniqueCheck] = []
         for model in self._tables():
             groups: Iterable[Any] = model._meta.unique_together
@@ -195,7 +199,9 @@ class Validation:
         values = {}
         for field in fields:
             value = getattr(self, field.attname)
-            if value is None or isinstance(value, DatabaseDefault):
+            if isinstance(value, DatabaseDefault):
+                value = field.db_default
+            if value is None:
                 return None
             values[field.name] = value
         return values

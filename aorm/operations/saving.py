@@ -208,7 +208,7 @@ def forced_models(model: Any, force_insert: Any) -> tuple[Any, ...]:
     if not isinstance(force_insert, tuple):
         raise TypeError("force_insert must be a bool or tuple.")
     for member in force_insert:
-        if not (isinstance(member, type) and hasattr(member, "_meta")):
+        if not isinstance(member, type(hooks.model)):
             raise TypeError(f"Invalid force_insert member. {member!r} must be a model subclass.")
         if not issubclass(model, member):
             raise TypeError(
@@ -250,7 +250,8 @@ def save(
         update_fields = fields_to_update(instance, update_fields, db)
     elif not force_insert:
         update_fields = fields_to_update(instance, None, db)
-    if plan.parents or pre_save.receivers or post_save.receivers or isinstance(force_insert, tuple):
+    special = force_insert is not False and force_insert is not True
+    if special or plan.parents or pre_save.receivers or post_save.receivers:
         yield from save_base(instance, db, False, force_insert, force_update, update_fields)
         return
     # One table, and nobody who listens: no more than the statement.
@@ -456,7 +457,7 @@ def _update(
     if not writer.fields:
         # This table has nothing to change; what counts is whether there is a row.
         return update_fields is not None or (yield from _exists(instance, options, dialect))
-    if options.select_on_save and not (force_update or update_fields):
+    if instance._meta.select_on_save and not (force_update or update_fields):
         found = yield from _exists(instance, options, dialect)
         if not found:
             return False
