@@ -41,9 +41,22 @@ def _guarded(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 loads: Callable[[str], Any]
+#: The same as `loads`, in one expression over `{0}` for generated code, and its names.
+TEMPLATE: str
+NAMES: dict[str, Any]
 try:
     import orjson
 except ImportError:
-    loads = scan
+    loads, TEMPLATE, NAMES = scan, "json_loads({0})", {"json_loads": scan}
 else:
     loads = _guarded(orjson.loads)
+    TEMPLATE = (
+        "(json_parse({0}) if {0}.encode().translate(json_digits).find(json_long) < 0"
+        " else json_loads({0}))"
+    )
+    NAMES = {
+        "json_parse": orjson.loads,
+        "json_digits": _ONLY_DIGITS_MATTER,
+        "json_long": _LONG_INTEGER,
+        "json_loads": json.loads,
+    }

@@ -28,10 +28,10 @@ UTC = datetime.timezone.utc  # noqa: UP017 (what the drivers return; datetime.UT
 _DAY = 86_400
 _MILLION = 1_000_000
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+_FLOAT_DIGITS = 15
 _FLOAT_SPEC = ".15g"
 _ANY_DIGITS = 200
-# A float below 4 * 10 ** (this - places) is right to the last place.
-_SAFE_DIGITS = 15
+_EXACT = Context(prec=_ANY_DIGITS)
 
 INTEGERS = frozenset(
     f"{prefix}{name}"
@@ -221,7 +221,7 @@ def decimal_rounder(field: Any) -> Adapter | None:
     places = getattr(field, "decimal_places", None)
     if places is None:
         return None
-    unit, context = Decimal(1).scaleb(-places), Context(prec=_ANY_DIGITS)
+    unit, context = Decimal(1).scaleb(-places), _EXACT
 
     def rounded(value: Any) -> Any:
         if value.__class__ is Decimal and value.is_finite():
@@ -336,7 +336,7 @@ def _any_boolean(value: Any) -> Any:
 
 def _column_decimal(places: int) -> Converter:
     """A Decimal of the places of the column, from an int, a float or a text."""
-    unit, context = Decimal(1).scaleb(-places), Context(prec=_ANY_DIGITS)
+    unit, context = Decimal(1).scaleb(-places), _EXACT
 
     def convert(value: Any) -> Any:
         if value is None:
@@ -363,17 +363,18 @@ def _sqlite_decimal_conversion(field: Any, expression: bool) -> Conversion:
             {"expression_decimal": expression_decimal},
             expression_decimal,
         )
-    # A numeric column holds 5.00 as the integer 5; beyond 53 bits only that is exact.
+    # Counting the last places is the cheapest way from a float, and right for all that a float
+    # can vouch for.  A numeric column holds 5.00 as the integer 5, which has the same method.
     convert = _column_decimal(places)
-    zeros = f".{'0' * places}" if places else ""
-    name, names = _named(convert, "column_decimal")
-    whole = f"'%d{zeros}' % {{0}} if {{0}}.__class__ is int else {name}({{0}})"
-    limit = float(f"4e{_SAFE_DIGITS - places}")
-    template = (
-        f"Decimal(format({{0}}, '.{places}f')"
-        f" if {{0}}.__class__ is float and -{limit!r} < {{0}} < {limit!r} else {whole})"
-    )
-    return Conversion(template, {"Decimal": Decimal, **names}, convert)
+    template = f"multiply(({{0}} * {10**places}).__round__(), unit)"
+    names = {"multiply": _EXACT.multiply, "unit": Decimal(1).scaleb(-places)}
+    digits = getattr(field, "max_digits", None)
+    if digits is None or digits > _FLOAT_DIGITS:
+        limit = float(f"1e{_FLOAT_DIGITS - places}")
+        name, careful = _named(convert, "column_decimal")
+        template = f"({template} if -{limit!r} < {{0}} < {limit!r} else {name}({{0}}))"
+        names.update(careful)
+    return Conversion(template, names, convert)
 
 
 # --- both dialects ---------------------------------------------------------------
@@ -382,10 +383,11 @@ def _sqlite_decimal_conversion(field: Any, expression: bool) -> Conversion:
 def _json_conversion(field: Any) -> Conversion:
     decoder = getattr(field, "decoder", None)
     loads: Callable[[str], Any] = json_text.loads
-    name, names = "json_loads", {"json_loads": loads}
+    template, names = json_text.TEMPLATE, json_text.NAMES
     if decoder is not None:
         loads = partial(json.loads, cls=decoder)
         name, names = _named(loads, "json_loads")
+        template = f"{name}({{0}})"
 
     def convert(value: Any) -> Any:
         # A path into JSON may give plain text, which is the value itself.
@@ -396,7 +398,7 @@ def _json_conversion(field: Any) -> Conversion:
         except ValueError:
             return value
 
-    return Conversion(f"{name}({{0}})", names, convert)
+    return Conversion(template, names, convert)
 
 
 def _typed(kind: type, name: str) -> Conversion:
@@ -406,7 +408,7 @@ def _typed(kind: type, name: str) -> Conversion:
         return value if value is None or value.__class__ is kind else kind(value)
 
     return Conversion(
-        f"{{0}} if {{0}}.__class__ is {name} else {name}({{0}})", {name: kind}, convert
+        f"({{0}} if {{0}}.__class__ is {name} else {name}({{0}}))", {name: kind}, convert
     )
 
 
@@ -671,7 +673,7 @@ class PostgresqlValues(CommonValues):
             return _NUMBERS[kind]
         if expression and kind == "DecimalField":
             return Conversion(
-                "{0} if {0}.__class__ is Decimal else Decimal({0})",
+                "({0} if {0}.__class__ is Decimal else Decimal({0}))",
                 {"Decimal": Decimal},
                 _postgresql_decimal,
             )
