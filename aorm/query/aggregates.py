@@ -162,6 +162,30 @@ class Avg(_DurationSum, _NumericResult, Aggregate):
     arity = 1
 
 
+class BitAnd(Aggregate):
+    """The bits that all numbers have."""
+
+    function = "BIT_AND"
+    name = "BitAnd"
+    arity = 1
+
+
+class BitOr(Aggregate):
+    """The bits that any number has."""
+
+    function = "BIT_OR"
+    name = "BitOr"
+    arity = 1
+
+
+class BitXor(Aggregate):
+    """The bits that an odd number of numbers has."""
+
+    function = "BIT_XOR"
+    name = "BitXor"
+    arity = 1
+
+
 class Count(Aggregate):
     """The number of rows (`Count("*")`) or of values that are not NULL."""
 
@@ -218,7 +242,10 @@ class StringAgg(Aggregate):
     arity = 2
 
     def __init__(self, expression: Any, delimiter: Any, **extra: Any) -> None:
-        super().__init__(expression, value_or_expression(delimiter), **extra)
+        delimiter = value_or_expression(delimiter)
+        #: Part of the structure: the one delimiter that SQLite has for distinct texts.
+        self.comma = isinstance(delimiter, Value) and delimiter.value == ","
+        super().__init__(expression, delimiter, **extra)
 
     def _resolve_output_field(self) -> Any:
         return self.source_expressions[0].output_field
@@ -246,5 +273,3 @@ class Variance(_Spread):
     base = "VAR"
     name = "Variance"
     arity = 1
-
-

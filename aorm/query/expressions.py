@@ -17,10 +17,10 @@ import uuid
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from aorm.errors import FieldError
+from aorm.errors import FieldError, NotSupportedError
 from aorm.fields import base, dates, numbers, text, various
 from aorm.fields.lookup_registry import RegisterLookupMixin
-from aorm.query.shapes import field_key, freeze, normalised, shape_of
+from aorm.query.shapes import field_key, freeze, normalised
 
 AND, OR, XOR = "AND", "OR", "XOR"
 INT4, INT8 = 2**31, 2**63
@@ -50,8 +50,7 @@ class Combinable:
     conditional: bool = False
 
     def _combine(self, other: Any, connector: str, reversed_: bool) -> CombinedExpression:
-        if not hasattr(other, "parametrised"):
-            other = Value(other)
+        other = value_or_expression(other)
         if reversed_:
             return CombinedExpression(other, connector, self)
         return CombinedExpression(self, connector, other)
@@ -171,7 +170,7 @@ class Expression(Combinable):
         if output_field is not None:
             self._output_field = output_field
 
-    # --- the tree --------------------------------------------------------------------
+    # --- the tree ----------------------------------
 
     def get_source_expressions(self) -> list[Any]:
         """The operands in order; None where one is absent."""
@@ -221,7 +220,7 @@ class Expression(Combinable):
 
     flatten = walk
 
-    # --- shape and values ----------------------------------------------------------
+    # --- shape and values ----------------------------------
 
     @property
     def shape(self) -> Hashable:
@@ -271,7 +270,7 @@ class Expression(Combinable):
     def __hash__(self) -> int:
         return hash(self.identity)
 
-    # --- resolving ---------------------------------------------------------------------
+    # --- resolving ----------------------------------
 
     def resolve(self, scope: Any) -> Any:
         """This tree with columns in the place of names.
@@ -304,7 +303,7 @@ class Expression(Combinable):
     def without_output_check(self) -> Any:
         return self
 
-    # --- what it is ----------------------------------------------------------------------
+    # --- what it is ----------------------------------
 
     @property
     def contains_aggregate(self) -> bool:
@@ -402,7 +401,7 @@ class Expression(Combinable):
         """The text with `%s` for each parameter, and the parameters."""
         return compiler.render_standard(self, **options)  # type: ignore[no-any-return]
 
-    # --- ordering ------------------------------------------------------------------------
+    # --- ordering ----------------------------------
 
     def asc(self, **options: Any) -> OrderBy:
         return OrderBy(self, **options)
@@ -452,7 +451,7 @@ def value_or_expression(value: Any) -> Any:
     return Value(value)
 
 
-# --- leaves ------------------------------------------------------------------------------
+# --- leaves ----------------------------------------
 
 
 class F(Combinable):
@@ -460,8 +459,8 @@ class F(Combinable):
 
     allowed_default = False
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: Any) -> None:
+        self.name: Any = name
 
     @property
     def shape(self) -> Hashable:
@@ -556,12 +555,21 @@ class Sliced(F):
         return (Sliced, self.source.shape, self.start, self.length)
 
     def resolve(self, scope: Any) -> Any:
-        resolved = self.source.resolve(scope)
-        return resolved.output_field.slice_expression(resolved, self.start, self.length)
+        return sliced(self.source.resolve(scope), self.start, self.length)
 
     def __repr__(self) -> str:
         stop = None if self.length is None else self.start - 1 + self.length
         return f"{type(self).__name__}({self.source!r}, slice({self.start - 1}, {stop}))"
+
+
+def sliced(source: Any, start: int, length: int | None) -> Any:
+    """Some characters of a resolved operand; NotSupportedError where it has none."""
+    if isinstance(source, ResolvedOuterRef):
+        return ResolvedOuterSlice(source, start, length)
+    cut = getattr(source.output_field, "slice_expression", None)
+    if cut is None:
+        raise NotSupportedError("This field does not support slicing.")
+    return cut(source, start, length)
 
 
 class OuterRef(F):
@@ -602,7 +610,9 @@ class ResolvedOuterRef(F):
     def resolve(self, scope: Any) -> Any:
         column = super().resolve(scope)
         if column.contains_over_clause:
-            raise aggregate_error(f"Referencing outer query window expression is not supported: {self.name}.")
+            raise aggregate_error(
+                f"Referencing outer query window expression is not supported: {self.name}."
+            )
         return column
 
     def relabeled(self, aliases: dict[str, str]) -> Any:
@@ -614,6 +624,21 @@ class ResolvedOuterRef(F):
     @property
     def output_field(self) -> Any:
         raise FieldError(f"the type of OuterRef({self.name!r}) is known to the outer query alone")
+
+
+class ResolvedOuterSlice(ResolvedOuterRef):
+    """Some characters of an `OuterRef`, until the query around resolves it."""
+
+    def __init__(self, source: ResolvedOuterRef, start: int, length: int | None) -> None:
+        super().__init__(source.name)
+        self.source, self.start, self.length = source, start, length
+
+    @property
+    def shape(self) -> Hashable:
+        return (ResolvedOuterSlice, self.source.shape, self.start, self.length)
+
+    def resolve(self, scope: Any) -> Any:
+        return sliced(self.source.resolve(scope), self.start, self.length)
 
 
 def aggregate_error(text: str) -> FieldError:
@@ -857,7 +882,7 @@ class DatabaseDefault(Expression):
         self.expression = expression
 
 
-# --- functions -----------------------------------------------------------------------------
+# --- functions ----------------------------------------
 
 
 class Func(Expression):
@@ -919,7 +944,9 @@ class Transform(RegisterLookupMixin, Func):
 
     def get_bilateral_transforms(self) -> list[Any]:
         inner = self.lhs
-        found = inner.get_bilateral_transforms() if hasattr(inner, "get_bilateral_transforms") else []
+        found = (
+            inner.get_bilateral_transforms() if hasattr(inner, "get_bilateral_transforms") else []
+        )
         if self.bilateral:
             found.append(type(self))
         return found
@@ -1143,7 +1170,9 @@ def combined_field(connector: str, left: Any, right: Any) -> Any:
     a, b = _number(left), _number(right)
     if a and b:
         made = _NUMBERS.get(frozenset({a, b}))
-        if made is not None and not (connector in _BIT_OPERATORS and made is not numbers.IntegerField):
+        if made is not None and not (
+            connector in _BIT_OPERATORS and made is not numbers.IntegerField
+        ):
             return made()
     elif left is not None and right is not None:
         made = _TEMPORAL_RESULTS.get(
@@ -1158,7 +1187,7 @@ def combined_field(connector: str, left: Any, right: Any) -> Any:
     )
 
 
-# --- conditions in expressions -----------------------------------------------------------------
+# --- conditions in expressions ----------------------------------------
 
 
 class When(Expression):
@@ -1170,7 +1199,7 @@ class When(Expression):
         condition = CONDITION_HOOK.combine(condition, lookups, "WHEN")
         super().__init__()
         self.condition = condition
-        self.result = value_or_expression(then)
+        self.result = expression_of(then)
 
     def get_source_fields(self) -> list[Any]:
         return [self.result._output_field_or_none]
@@ -1192,12 +1221,14 @@ class Case(Expression):
 
     operands = ("cases", "default")
 
-    def __init__(self, *cases: Any, default: Any = None, output_field: Any = None, **extra: Any) -> None:
+    def __init__(
+        self, *cases: Any, default: Any = None, output_field: Any = None, **extra: Any
+    ) -> None:
         if not all(isinstance(case, When) for case in cases):
             raise TypeError("Positional arguments must all be When objects.")
         super().__init__(output_field)
         self.cases = list(cases)
-        self.default = value_or_expression(default)
+        self.default = expression_of(default)
         self.extra = extra
 
     def get_group_by_cols(self) -> list[Any]:
@@ -1217,7 +1248,7 @@ class Case(Expression):
         return f"<{type(self).__name__}: {self}>"
 
 
-# --- subqueries -----------------------------------------------------------------------------------
+# --- subqueries ----------------------------------------
 
 
 class QueryNode(Expression):
@@ -1347,7 +1378,7 @@ class Exists(Subquery):
         return True
 
 
-# --- the rest ----------------------------------------------------------------------------------------
+# --- the rest ----------------------------------------
 
 
 class RawSQL(Expression):

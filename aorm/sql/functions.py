@@ -59,7 +59,18 @@ def render_collate(node: c.Collate, compiler: Compiler, **options: Any) -> Rende
 
 def render_cast_postgresql(node: c.Cast, compiler: Compiler, **options: Any) -> Rendered:
     options.setdefault("template", "(%(expressions)s)::%(db_type)s")
-    return render_cast(node, compiler, **options)
+    (source,) = node.source_expressions
+    before, after = source._output_field_or_none, node.output_field
+    if compiler.dialect.use_tz or _is_point(before) == _is_point(after):
+        return render_cast(node, compiler, **options)
+    # Columns hold points in time there, but without use_tz they stand for local time.
+    zone = compiler.dialect.time_zone
+    if _is_point(before):
+        kind = after.cast_db_type(compiler.dialect)
+        sql, params = compiler.compile(source)
+        return f"({sql} AT TIME ZONE %s)::{kind}", [*params, zone]
+    sql, params = compiler.compile(source)
+    return f"(({sql})::timestamp AT TIME ZONE %s)", [*params, zone]
 
 
 _SQLITE_CASTS = {
@@ -392,6 +403,26 @@ def render_frame(node: WindowFrame, compiler: Compiler, **options: Any) -> Rende
     return node.sql, []
 
 
+def render_string_agg_sqlite(
+    node: ag.StringAgg, compiler: Compiler, **options: Any
+) -> Rendered:
+    if node.order_by is not None:
+        raise NotSupportedError(
+            "This database backend does not support specifying an order on aggregates."
+        )
+    options["function"] = "GROUP_CONCAT"
+    if not node.distinct:
+        return render_aggregate(node, compiler, **options)
+    if not node.comma:
+        raise NotSupportedError(
+            "StringAgg does not support distinct with multiple expressions on this database"
+            " backend."
+        )
+    alone = node.copy()
+    alone.source_expressions = node.source_expressions[:1]
+    return render_aggregate(alone, compiler, **options)
+
+
 FUNCTIONS: dict[type, Renderer] = {
     e.Value: render_value,
     Window: render_window,
@@ -424,6 +455,7 @@ SQLITE_FUNCTIONS: dict[type, Renderer] = {
     d.Now: render_now_sqlite,
     e.DurationExpression: render_duration_sqlite,
     e.TemporalSubtraction: render_temporal_subtraction_sqlite,
+    ag.StringAgg: render_string_agg_sqlite,
     ag.Avg: render_numeric_aggregate_sqlite,
     ag.Sum: render_numeric_aggregate_sqlite,
     ag.StdDev: render_numeric_aggregate_sqlite,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aorm.fields.numbers import IntegerField
-from aorm.fields.text import CharField
+from aorm.fields.text import CharField, TextField
 from aorm.query.expressions import Func, Transform, Value, value_or_expression
 
 __all__ = [
@@ -287,3 +287,12 @@ class Substr(_TextResult, Func):
         if length is not None:
             parts.append(value_or_expression(length))
         super().__init__(*parts, **extra)
+
+
+def _sliced(field: Any, expression: Any, start: int, length: int | None) -> Any:
+    return Substr(expression, start, length)
+
+
+# What `F("name")[:3]` stands for; fields themselves know no functions.
+for _kind in (CharField, TextField):
+    setattr(_kind, "slice_expression", _sliced)  # noqa: B010 (the class does not declare it)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from aorm.fields.numbers import DecimalField
 from aorm.query import lookups as lk
 from aorm.query.expressions import CombinedExpression, Param
 from aorm.sql.capabilities import Capabilities
@@ -50,7 +51,11 @@ _FUNCTIONS_OF_OPERATORS = {"^": "POWER", "#": "BITXOR"}
 def render_arithmetic(node: CombinedExpression, compiler: Compiler) -> Rendered:
     function = _FUNCTIONS_OF_OPERATORS.get(node.connector)
     if function is None:
-        return render_combined(node, compiler)
+        sql, params = render_combined(node, compiler)
+        # Decimals without a fraction are integers there, whose division has none either.
+        if node.connector == "/" and isinstance(node._output_field_or_none, DecimalField):
+            return f"(1.0 * {sql[1:]}", params
+        return sql, params
     left, left_params = compiler.compile(node.lhs)
     right, right_params = compiler.compile(node.rhs)
     return f"{function}({left}, {right})", [*left_params, *right_params]

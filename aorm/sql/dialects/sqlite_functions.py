@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 UTC = dt.timezone.utc  # noqa: UP017 (the object that Python 3.11 added is the same)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _ZERO_DAY = dt.date(1900, 1, 1)
+_DATE_LENGTH = len("2000-01-01")
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?")
 
 
@@ -224,8 +225,11 @@ def dtdelta(operation: str, left: Any, right: Any) -> Any:
     )
     moved = _ARITHMETIC[operation](first, second)
     text: str = left if points[0] else right
-    is_clock = ":" in text and "-" not in text[:10]
-    return str(moved.time().isoformat() if is_clock else moved.isoformat(" "))
+    if ":" in text and "-" not in text[:10]:
+        return str(moved.time().isoformat())
+    if len(text) == _DATE_LENGTH and moved.time() == dt.time.min:
+        return str(moved.date().isoformat())  # comparable with other dates, as texts
+    return str(moved.isoformat(" "))
 
 
 @_unless_null
