@@ -190,7 +190,11 @@ def call_from_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 async def call_from_loop(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call user code from a coroutine: coroutine functions here, others in a worker thread."""
+    """Call user code from a coroutine: coroutine functions here, others in a worker thread.
+
+    What has both faces says so by an attribute `asynchronous`.
+    """
+    function = getattr(function, "asynchronous", function)
     if inspect.iscoroutinefunction(function):
         return await function(*arguments)
     result = await sync_to_async(function)(*arguments)
@@ -232,7 +236,8 @@ def refusal() -> SynchronousOnlyOperation:
     while frame is not None and is_ours(frame):
         name = frame.f_code.co_name
         frame = frame.f_back
-    twin = _TWINS.get(name, f"`await ....a{name}()`")
+    other = "the asynchronous API" if name.startswith("_") else f"`await ....a{name}()`"
+    twin = _TWINS.get(name, other)
     return SynchronousOnlyOperation(
         f"{name}() would block the event loop that runs on this thread; use {twin}, or call it"
         " in a thread: `await aorm.sync_to_async(function)()`"

@@ -133,8 +133,12 @@ class Database:
     def close(self) -> None:
         """Close the synchronous connections, and what is left of loops that have closed.
 
-        Pools are made anew when they are needed.  A connection in use is closed when it comes back.
+        Pools are made anew when they are needed.  A connection in use is closed when it comes back;
+        a transaction of this code on a synchronous connection can then only be rolled back.
         """
+        block = open_block(self.block())
+        if block is not None and block.transaction.home is None:
+            block.transaction.mark(None)
         with self._lock:
             pool, self.sync_pool = self.sync_pool, None
             closed = [loop for loop in self.async_pools if loop.is_closed()]
@@ -219,6 +223,11 @@ class Database:
         """Whether this code is in an open `atomic()`."""
         block = open_block(self.block())
         return block is not None and not (block.transaction.manual and block.parent is None)
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement of this code commits on its own."""
+        return open_block(self.block()) is None
 
     @property
     def savepoint_ids(self) -> list[str | None]:

@@ -146,18 +146,26 @@ class Drive:
 
 async def drive(operation: Operation[Any], step: Any, connection: Any, database: Any) -> Any:
     """Drive an operation on a borrowed connection."""
-    return await _driven(Drive(operation, connection, database, None), step)
+    driving = Drive(operation, connection, database, None)
+    try:
+        outcome = await connection.hop(copy_context().run, driving.go, step)
+    except lazy.asyncio_module().CancelledError as error:
+        outcome = await _told(driving, error)
+    if type(outcome) is Finished:
+        return outcome.value
+    if driving.block is not None:
+        driving.block.transaction.side.free()
+    return await _driven(driving, outcome)
 
 
 async def drive_inside(operation: Operation[Any], step: Any, block: Block) -> Any:
     """Drive an operation inside an open transaction, in one turn up to each call of user code."""
     transaction = block.transaction
     driving = Drive(operation, transaction.connection, transaction.database, block)
-    return await _driven(driving, step)
+    return await _driven(driving, await _hop(driving, driving.go, step))
 
 
-async def _driven(driving: Drive, step: Any) -> Any:
-    outcome = await _hop(driving, driving.go, step)
+async def _driven(driving: Drive, outcome: Any) -> Any:
     while type(outcome) is not Finished:
         try:
             reply = await _beside(driving, outcome)
@@ -176,15 +184,19 @@ async def _hop(driving: Drive, function: Any, argument: Any) -> Any:
     try:
         return await driving.connection.hop(copy_context().run, function, argument)
     except lazy.asyncio_module().CancelledError as error:
-        if driving.ended:
-            raise
-        # it had not begun, or has stopped at user code: it is told, and cleans up
-        return await to_the_end(driving.connection.hop(copy_context().run, driving.throw, error))
+        return await _told(driving, error)
     finally:
         if side is None and driving.block is not None:
             side = driving.block.transaction.side
         if side is not None:
             side.free()
+
+
+async def _told(driving: Drive, cancelled: BaseException) -> Any:
+    """A cancelled operation that had not begun, or has stopped at user code, cleans up."""
+    if driving.ended:
+        raise cancelled
+    return await to_the_end(driving.connection.hop(copy_context().run, driving.throw, cancelled))
 
 
 async def _beside(driving: Drive, step: Any) -> Any:

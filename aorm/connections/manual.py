@@ -53,11 +53,9 @@ def on_commit(callback: Callable[[], Any], using: Using = None, robust: bool = F
     """
     if _registered(callback, using, robust):
         return
-    on_loop = lazy.running_loop() is not None
-    entry = Callback(callback, robust, None, on_loop)
-    if on_loop and inspect.iscoroutinefunction(callback):
+    if lazy.running_loop() is not None and inspect.iscoroutinefunction(callback):
         raise refusal()
-    call_back([entry])
+    call_back([Callback(callback, robust, None)])
 
 
 async def aon_commit(
@@ -65,8 +63,7 @@ async def aon_commit(
 ) -> None:
     """Call a function, synchronous or not, after the current transaction has committed."""
     if not _registered(callback, using, robust):
-        entry = Callback(callback, robust, None, True)
-        await acall_back([entry])
+        await acall_back([Callback(callback, robust, None)])
 
 
 def _registered(callback: Callable[[], Any], using: Using, robust: bool) -> bool:
@@ -82,8 +79,7 @@ def _registered(callback: Callable[[], Any], using: Using, robust: bool) -> bool
         raise TransactionManagementError(
             "on_commit() cannot be used in manual transaction management"
         )
-    on_loop = lazy.running_loop() is not None
-    block.transaction.callbacks.append(Callback(callback, robust, block, on_loop))
+    block.transaction.callbacks.append(Callback(callback, robust, block))
     return True
 
 
@@ -159,7 +155,7 @@ class mark_for_rollback_on_error:
 NO_SAVEPOINTS = "Savepoints need a transaction: use them inside of atomic()."
 
 
-def savepoint(using: Using = None) -> str:
+def savepoint_create(using: Using = None) -> str:
     """Make a savepoint; the answer is its name, for the other two."""
     block, side = _sync(using)
     name: str = side.perform(block, block.transaction.saving())
@@ -178,7 +174,7 @@ def savepoint_rollback(sid: str, using: Using = None) -> None:
     side.perform(block, block.transaction.returning(sid))
 
 
-async def asavepoint(using: Using = None) -> str:
+async def asavepoint_create(using: Using = None) -> str:
     """Make a savepoint; the answer is its name, for the other two."""
     block, side = _async(using)
     name: str = await side.perform(block, block.transaction.saving())
@@ -195,6 +191,11 @@ async def asavepoint_rollback(sid: str, using: Using = None) -> None:
     """Undo what happened since a savepoint, with what went wrong in it."""
     block, side = _async(using)
     await side.perform(block, block.transaction.returning(sid))
+
+
+# the names that they had before Django 6.1
+savepoint = savepoint_create
+asavepoint = asavepoint_create
 
 
 def clean_savepoints(using: Using = None) -> None:

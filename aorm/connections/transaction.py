@@ -30,12 +30,11 @@ BROKEN = (
 
 
 class Callback(NamedTuple):
-    """What `on_commit` was given; `on_loop` says that a loop was running there."""
+    """What `on_commit` was given, and where."""
 
     function: Callable[[], Any]
     robust: bool
     block: Block | None  # None outside of a transaction
-    on_loop: bool
 
 
 class Block:

@@ -560,3 +560,13 @@ def test_entered_in_one_context_and_left_in_another(database, rows, make_insert)
 
     asyncio.run(main())
     assert rows() == [1]
+
+
+def test_closing_inside_a_block_gives_it_up(database, rows, make_insert, make_numbers):
+    with atomic():
+        run(make_insert(database, 1), database)
+        database.close()
+        with pytest.raises(TransactionManagementError):
+            run(make_insert(database, 2), database)
+    assert run(make_numbers(), database) == []
+    assert rows() == []
