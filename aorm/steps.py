@@ -86,12 +86,14 @@ Operation: TypeAlias = Generator[Step, Any, R]
 
 def fetch(sql: str, params: Sequence[Any] = ()) -> Operation[list[Any]]:
     """The rows of a statement."""
-    return (yield Fetch(sql, params))
+    rows: list[Any] = yield Fetch(sql, params)
+    return rows
 
 
 def execute(sql: str, params: Sequence[Any] = ()) -> Operation[int]:
     """The number of rows that a statement changed."""
-    return (yield Execute(sql, params))
+    count: int = yield Execute(sql, params)
+    return count
 
 
 def execute_many(sql: str, rows: Sequence[Sequence[Any]]) -> Operation[None]:

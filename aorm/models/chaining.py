@@ -38,10 +38,10 @@ class Chaining:
     _values: tuple[Any, ...]
     _db: str | None
     _result_cache: list[Any] | None
-    _hints: dict[str, Any] = {}  # noqa: RUF012
+    _hints: dict[str, Any] = {}
     _prefetch_related_lookups: tuple[Any, ...] = ()
     _prefetch_done = False
-    _known_related_objects: dict[Any, dict[Any, Any]] = {}  # noqa: RUF012
+    _known_related_objects: dict[Any, dict[Any, Any]] = {}
     _sticky_filter = False
     _for_write = False
     _fetch_mode: Any = None
@@ -69,7 +69,7 @@ class Chaining:
         if hints:
             self._hints = hints
 
-    # --- copies -----------------------------------------------------------------------
+    # --- copies ----------------------------------
 
     def _clone(self: Self) -> Self:
         clone = type(self).__new__(type(self))
@@ -113,9 +113,7 @@ class Chaining:
             derived = query.derive(key, values, apply)
         return self._after(derived, key, values, apply)
 
-    def _after(
-        self: Self, derived: Derived, key: Any, values: Sequence[Any], apply: Apply
-    ) -> Self:
+    def _after(self: Self, derived: Derived, key: Any, values: Sequence[Any], apply: Apply) -> Self:
         bind = derived.bind
         if bind is not None:
             try:
@@ -139,7 +137,7 @@ class Chaining:
         if self._query.is_sliced:
             raise TypeError(message)
 
-    # --- what it is ---------------------------------------------------------------------
+    # --- what it is ----------------------------------
 
     @property
     def query(self) -> ShownQuery:
@@ -166,9 +164,7 @@ class Chaining:
         query = self._query
         if query.empty or query.order_by:
             return True
-        return bool(
-            query.default_ordering and query.opts.ordering and query.group_by is None
-        )
+        return bool(query.default_ordering and query.opts.ordering and query.group_by is None)
 
     @property
     def totally_ordered(self) -> bool:
@@ -187,7 +183,10 @@ class Chaining:
             field.name
             for field in opts.concrete_fields
             if field.attname in names
-            or (field.name in names and not (field.is_relation and field.related_model._meta.ordering))
+            or (
+                field.name in names
+                and not (field.is_relation and field.related_model._meta.ordering)
+            )
         }
         if "pk" in names or {f.name for f in opts.pk_fields} <= fields:
             return True
@@ -206,7 +205,7 @@ class Chaining:
     def resolve_expression(self, *args: Any, **options: Any) -> Any:
         return self
 
-    # --- conditions -----------------------------------------------------------------------
+    # --- conditions ----------------------------------
 
     def filter(self: Self, *args: Any, **kwargs: Any) -> Self:
         """The rows that satisfy all conditions.
@@ -292,7 +291,7 @@ class Chaining:
         """A copy."""
         return self._chain()
 
-    # --- annotations ------------------------------------------------------------------------
+    # --- annotations ----------------------------------
 
     def annotate(self: Self, *args: Any, **kwargs: Any) -> Self:
         """Each object with further values, computed in SQL, as attributes."""
@@ -340,9 +339,7 @@ class Chaining:
             if name in taken and not (
                 self._query.values_names and name not in self._query.values_names
             ):
-                raise ValueError(
-                    f"The annotation {name!r} conflicts with a field on the model."
-                )
+                raise ValueError(f"The annotation {name!r} conflicts with a field on the model.")
 
     def _annotated_for_prefetch(self: Self, columns: dict[str, Any]) -> Self:
         """Annotations over the tables that the filter before has joined."""
@@ -357,7 +354,7 @@ class Chaining:
         key = ("prefetch", tuple((name, e.shape) for name, e in columns.items()))
         return self._step(key, (), apply)
 
-    # --- the form of results ------------------------------------------------------------------
+    # --- the form of results ----------------------------------
 
     def values(self: Self, *fields: Any, **expressions: Any) -> Self:
         """The rows as dictionaries of these fields; of all without names."""
@@ -391,9 +388,7 @@ class Chaining:
         names = [*fields, *(name for name in expressions if name not in fields)]
         for name in names:
             if not isinstance(name, str):
-                raise TypeError(
-                    f"values() and values_list() take names of fields, not {name!r}"
-                )
+                raise TypeError(f"values() and values_list() take names of fields, not {name!r}")
         if self._query.combinator is not None:
             names = names or []
         clone = self._annotated((), expressions, select=True) if expressions else self
@@ -444,7 +439,7 @@ class Chaining:
             .order_by(("-" if order == "DESC" else "") + name)
         )
 
-    # --- order and number -----------------------------------------------------------------------
+    # --- order and number ----------------------------------
 
     def order_by(self: Self, *field_names: Any) -> Self:
         """In this order, in place of any other: names, `-name`, `?`, expressions."""
@@ -526,7 +521,7 @@ class Chaining:
             new_high = stop if new_high is None else min(new_high, stop)
         return new_low, new_high
 
-    # --- what is loaded -----------------------------------------------------------------------------
+    # --- what is loaded ----------------------------------
 
     def select_related(self: Self, *fields: Any) -> Self:
         """Load relations in the same statement; `None` forgets earlier ones."""
@@ -624,7 +619,7 @@ class Chaining:
     def _add_hints(self, **hints: Any) -> None:
         self._hints = {**self._hints, **hints}
 
-    # --- two QuerySets ---------------------------------------------------------------------------------
+    # --- two QuerySets ----------------------------------
 
     def _merged(self: Self, other: Any, connector: str) -> Self:
         if not isinstance(other, Chaining):
@@ -683,13 +678,14 @@ def named_expressions(args: Sequence[Any], kwargs: dict[str, Any], method: str) 
     wrong = [
         repr(each)
         for each in (*args, *kwargs.values())
-        if not (hasattr(each, "parametrised") or hasattr(each, "as_subquery")
-                or hasattr(each, "relation_name"))
+        if not (
+            hasattr(each, "parametrised")
+            or hasattr(each, "as_subquery")
+            or hasattr(each, "relation_name")
+        )
     ]
     if wrong:
-        raise TypeError(
-            f"QuerySet.{method}() received non-expression(s): {', '.join(wrong)}."
-        )
+        raise TypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(wrong)}.")
     for each in args:
         try:
             name = each.default_alias
@@ -712,12 +708,9 @@ def taken_names(model: Any) -> frozenset[str]:
     if found is None:
         names: set[str] = set()
         for field in opts.get_fields():
-            if getattr(field, "is_relation", False) and not hasattr(field, "attname"):
-                if hasattr(field, "get_accessor_name"):
-                    name = field.get_accessor_name()
-                    if name:
-                        names.add(name)
-                    continue
+            if not hasattr(field, "attname") and hasattr(field, "get_accessor_name"):
+                names.add(field.get_accessor_name() or field.name)
+                continue
             names.add(field.name)
             if getattr(field, "attname", None):
                 names.add(field.attname)

@@ -270,7 +270,7 @@ def _copied(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
 if TYPE_CHECKING:
 
-    class Manager(QuerySet[M], BaseManager[M]):  # type: ignore[misc]
+    class Manager(QuerySet[M], BaseManager[M]):
         """A type checker sees the QuerySet's methods on the manager."""
 
         @classmethod
@@ -295,13 +295,6 @@ class EmptyManager(Manager[M]):
         return super().get_queryset().none()
 
 
-def _as_manager(queryset_class: type[QuerySet[Any]]) -> Any:
-    manager = Manager.from_queryset(queryset_class)()
-    manager._built_with_asmanager = True
-    return manager
-
-
-MANAGER_HOOK.make = _as_manager
 
 def _as_manager(queryset_class: type[QuerySet[Any]]) -> Any:
     """A manager with the methods of a QuerySet class, which knows that it was made this way."""

@@ -60,7 +60,7 @@ class QuerySet(Terminals, Generic[T]):
     async def _awrite(self, operation: Operation[R]) -> R:
         return await arun(operation, connections[self._write_alias()])
 
-    # --- results ------------------------------------------------------------------------
+    # --- results ----------------------------------
 
     def _fetch_all(self) -> None:
         if self._result_cache is None or (
@@ -96,7 +96,7 @@ class QuerySet(Terminals, Generic[T]):
 
     def __repr__(self) -> str:
         if self._result_cache is None:
-            data: list[Any] = list(self._sliced(0, REPR_OUTPUT_SIZE + 1))  # type: ignore[call-overload]
+            data: list[Any] = list(self._sliced(0, REPR_OUTPUT_SIZE + 1))
         else:
             data = self._result_cache[: REPR_OUTPUT_SIZE + 1]
         if len(data) > REPR_OUTPUT_SIZE:
@@ -126,7 +126,7 @@ class QuerySet(Terminals, Generic[T]):
             start = None if key.start is None else int(key.start)
             stop = None if key.stop is None else int(key.stop)
             found = self._sliced(start, stop)
-            return list(found)[:: key.step] if key.step else found  # type: ignore[call-overload]
+            return list(found)[:: key.step] if key.step else found
         found = self._sliced(key, key + 1)
         found._fetch_all()
         return found._result_cache[0]  # type: ignore[index]
@@ -152,7 +152,7 @@ class QuerySet(Terminals, Generic[T]):
     def __class_getitem__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls
 
-    # --- combining -----------------------------------------------------------------------------
+    # --- combining ----------------------------------
 
     def __and__(self, other: Any) -> Any:
         if other._query.empty:
@@ -183,7 +183,7 @@ class QuerySet(Terminals, Generic[T]):
             return self
         return type(self)(self.model, using=self._db).filter(pk__in=self.values("pk"))
 
-    # --- reading -----------------------------------------------------------------------------
+    # --- reading ----------------------------------
 
     def get(self, *args: Any, **kwargs: Any) -> T:
         """The one object that matches.
@@ -277,7 +277,7 @@ class QuerySet(Terminals, Generic[T]):
     async def aexplain(self, *, format: str | None = None, **options: Any) -> str:
         return await self._arun(self._explain_operation(format, options))
 
-    # --- streaming ------------------------------------------------------------------------------
+    # --- streaming ----------------------------------
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[T]:
         """The results one by one, by a cursor of the database, without keeping them."""
@@ -335,7 +335,7 @@ class QuerySet(Terminals, Generic[T]):
         finally:
             await pieces.aclose()  # type: ignore[attr-defined]
 
-    # --- creating --------------------------------------------------------------------------------
+    # --- creating ----------------------------------
 
     def create(self, **kwargs: Any) -> T:
         """A new object of these values, saved."""
@@ -426,7 +426,7 @@ class QuerySet(Terminals, Generic[T]):
     ) -> int:
         return await self._awrite(self._bulk_update_operation(objs, fields, batch_size))
 
-    # --- changing -----------------------------------------------------------------------------------
+    # --- changing ----------------------------------
 
     def update(self, **kwargs: Any) -> int:
         """Set fields of all rows in one statement; the number of rows that matched."""
@@ -446,7 +446,7 @@ class QuerySet(Terminals, Generic[T]):
         """Delete the rows alone, without what depends on them."""
         return self.using(using)._write(self._raw_delete_operation())
 
-    # --- SQL by hand -----------------------------------------------------------------------------------
+    # --- SQL by hand ----------------------------------
 
     def raw(
         self,
@@ -496,5 +496,6 @@ class ManagerHook:
 
 
 MANAGER_HOOK = ManagerHook()
-for _method in (QuerySet.delete, QuerySet.adelete, QuerySet.as_manager.__func__):  # type: ignore[attr-defined]
-    _method.queryset_only = True
+for _name in ("delete", "adelete", "as_manager"):
+    _method: Any = QuerySet.__dict__[_name]
+    getattr(_method, "__func__", _method).queryset_only = True

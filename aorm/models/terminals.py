@@ -51,7 +51,7 @@ class Terminals(Chaining):
     def _write_alias(self) -> str:
         return self._db or router.db_for_write(self.model, **self._hints)
 
-    # --- reading ----------------------------------------------------------------------
+    # --- reading ----------------------------------
 
     def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
         """The results of a query, decoded."""
@@ -63,7 +63,9 @@ class Terminals(Chaining):
             )
         compiled = compile_select(query, connections[alias].dialect)
         if compiled.empty:
-            return compiled.decode((), None) if compiled.outputs is None else _empty_result(compiled)
+            return (
+                compiled.decode((), None) if compiled.outputs is None else _empty_result(compiled)
+            )
         rows = yield from perform(Fetch(compiled.sql, compiled.bind(values)))
         return compiled.decode(rows, loaded_for(alias, self._fetch_mode))  # type: ignore[no-any-return]
 
@@ -90,7 +92,9 @@ class Terminals(Chaining):
             return
         for field, objects in self._known_related_objects.items():
             cache = field.cache_attname
-            local = [f.attname for f in getattr(field, "local_related_fields", ())] or [field.attname]
+            local = [f.attname for f in getattr(field, "local_related_fields", ())] or [
+                field.attname
+            ]
             for result in results:
                 held = result.__dict__
                 if cache in held:
@@ -210,9 +214,7 @@ class Terminals(Chaining):
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
         for each in (*args, *kwargs.values()):
             if not hasattr(each, "parametrised"):
-                raise TypeError(
-                    f"QuerySet.aggregate() received non-expression(s): {each}."
-                )
+                raise TypeError(f"QuerySet.aggregate() received non-expression(s): {each}.")
         named: dict[str, Any] = {}
         for each in args:
             try:
@@ -267,8 +269,8 @@ class Terminals(Chaining):
             return {row[0]: row[1] for row in rows}
         if kind == "named":
             own = field_name in names
-            make = namedtuple("Row", names if own else [field_name, *names])._make  # type: ignore[misc]
-            return {row[0]: make(row[1:] if own else row) for row in rows}
+            made: Any = namedtuple("Row", names if own else [field_name, *names])  # type: ignore[misc]
+            return {row[0]: made._make(row[1:] if own else row) for row in rows}
         return {row[0]: row[1:] for row in rows}
 
     def _check_unique(self, field_name: str, opts: Any) -> None:
@@ -288,28 +290,22 @@ class Terminals(Chaining):
                 f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't."
             )
 
-    def _explain_operation(
-        self, format: str | None, options: Mapping[str, Any]
-    ) -> Operation[str]:
+    def _explain_operation(self, format: str | None, options: Mapping[str, Any]) -> Operation[str]:
         dialect = self._database().dialect
         compiled = compile_select(self._query, dialect)
         if compiled.empty:
             return ""
         prefix = dialect.explain_prefix(format, options)
-        rows = yield from perform(
-            Fetch(f"{prefix} {compiled.sql}", compiled.bind(self._values))
-        )
+        rows = yield from perform(Fetch(f"{prefix} {compiled.sql}", compiled.bind(self._values)))
         return "\n".join(" ".join(map(_shown, row)) for row in rows)
 
-    # --- creating -----------------------------------------------------------------------------
+    # --- creating ----------------------------------
 
     def _create_operation(self, **kwargs: Any) -> Operation[Any]:
         reverse_only = _reverse_names(self.model).intersection(kwargs)
         if reverse_only:
             names = ", ".join(sorted(reverse_only))
-            raise ValueError(
-                f"The following fields do not exist in this model: {names}"
-            )
+            raise ValueError(f"The following fields do not exist in this model: {names}")
         obj = self.model(**kwargs)
         yield from save_step(obj, using=self._write_alias(), force_insert=True)
         return obj
@@ -377,9 +373,10 @@ class Terminals(Chaining):
         update = dict(defaults or {})
         create = update if create_defaults is None else create_defaults
         writing = self._for_writing()
-        return (
-            yield from in_block(writing._updated_or_created(update, create, kwargs))
+        found: tuple[Any, bool] = yield from in_block(
+            writing._updated_or_created(update, create, kwargs)
         )
+        return found
 
     def _updated_or_created(
         self, update: dict[str, Any], create: Mapping[str, Any], kwargs: dict[str, Any]
@@ -421,7 +418,7 @@ class Terminals(Chaining):
             )
         )
 
-    # --- changing -------------------------------------------------------------------------------
+    # --- changing ----------------------------------
 
     def _update_operation(self, kwargs: Mapping[str, Any]) -> Operation[int]:
         """UPDATE the rows; the number of rows that matched."""
@@ -439,13 +436,12 @@ class Terminals(Chaining):
         self._result_cache = None
         database = connections[self._write_alias()]
         if parents:
-            return (yield from in_block(queryset._update_family(parents), savepoint=False))
+            family: int = yield from in_block(queryset._update_family(parents), savepoint=False)
+            return family
         compiled = compile_update(queryset._query, database.dialect)
         if compiled.empty:
             return 0
-        count: int = yield from perform(
-            Execute(compiled.sql, compiled.bind(queryset._values))
-        )
+        count: int = yield from perform(Execute(compiled.sql, compiled.bind(queryset._values)))
         return count
 
     def _assigned(self, kwargs: Mapping[str, Any]) -> tuple[Any, dict[Any, dict[str, Any]]]:
@@ -488,9 +484,7 @@ class Terminals(Chaining):
             database = connections[self._write_alias()]
             compiled = compile_update(self._query, database.dialect)
             if not compiled.empty:
-                count = yield from perform(
-                    Execute(compiled.sql, compiled.bind(self._values))
-                )
+                count = yield from perform(Execute(compiled.sql, compiled.bind(self._values)))
         for model, values in parents.items():
             link = self.model._meta.get_ancestor_link(model)
             wanted: Any = keys
@@ -512,9 +506,7 @@ class Terminals(Chaining):
         compiled = compile_delete(queryset._query, connections[self._write_alias()].dialect)
         if compiled.empty:
             return 0
-        count: int = yield from perform(
-            Execute(compiled.sql, compiled.bind(queryset._values))
-        )
+        count: int = yield from perform(Execute(compiled.sql, compiled.bind(queryset._values)))
         return count
 
     def _delete_operation(self) -> Operation[tuple[int, dict[str, int]]]:
@@ -560,8 +552,7 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
         resolved = resolved.resolve(Scope(draft, allow_joins=False, for_save=True))
         if resolved.contains_aggregate:
             raise FieldError(
-                "Aggregate functions are not allowed in this query"
-                f" ({field.name}={resolved!r})."
+                f"Aggregate functions are not allowed in this query ({field.name}={resolved!r})."
             )
         if resolved.contains_over_clause:
             raise FieldError(
@@ -660,7 +651,7 @@ def _reverse_names(model: Any) -> frozenset[str]:
     return found  # type: ignore[no-any-return]
 
 
-def _PLAIN_PRE_SAVE(field: Any) -> Any:  # noqa: N802
-    return next(c.__dict__["pre_save"] for c in reversed(type(field).__mro__) if "pre_save" in c.__dict__)
-
-
+def _PLAIN_PRE_SAVE(field: Any) -> Any:
+    return next(
+        c.__dict__["pre_save"] for c in reversed(type(field).__mro__) if "pre_save" in c.__dict__
+    )

@@ -46,7 +46,7 @@ class Draft(State):
         made.filter_is_sticky = False
         return made
 
-    # --- aliases ------------------------------------------------------------------------
+    # --- aliases ----------------------------------
 
     @property
     def base_alias(self) -> str:
@@ -75,16 +75,20 @@ class Draft(State):
         return alias
 
     def _is_annotation(self, name: str) -> bool:
-        return any(f.filtered_alias == name for f in self.filtered_relations.values()) if (
-            self.filtered_relations
-        ) else False
+        return (
+            any(f.filtered_alias == name for f in self.filtered_relations.values())
+            if (self.filtered_relations)
+            else False
+        )
 
     def join(self, join: Join, reuse: Collection[str] | None) -> str:
         """The alias for a step: of an equal join that may be used again, or of a new one."""
         found = [
             alias
             for alias, other in self.joins.items()
-            if (reuse is None or alias in reuse) and other.parent is not None and other.same_as(join)
+            if (reuse is None or alias in reuse)
+            and other.parent is not None
+            and other.same_as(join)
         ]
         if found:
             alias = join.table if join.table in found else found[-1]
@@ -134,7 +138,7 @@ class Draft(State):
     def can_be_null(self, alias: str) -> bool:
         return self.joins[alias].kind == LOUTER
 
-    # --- relabeling -------------------------------------------------------------------
+    # --- relabeling ----------------------------------
 
     def map_expressions(self, change: Callable[[Any], Any]) -> None:
         """Apply a function to every expression of this query."""
@@ -174,7 +178,7 @@ class Draft(State):
             }
         )
 
-    # --- names --------------------------------------------------------------------------
+    # --- names ----------------------------------
 
     def path(self, names: list[str], opts: Any = None, **options: Any) -> Path:
         return names_to_path(
@@ -194,9 +198,7 @@ class Draft(State):
         error: FieldError | None = None
         for pivot in range(len(names), 0, -1):
             try:
-                path = self.path(
-                    names[:pivot], opts, allow_many=allow_many, fail_on_missing=True
-                )
+                path = self.path(names[:pivot], opts, allow_many=allow_many, fail_on_missing=True)
             except FieldError as failure:
                 if pivot == 1:
                     raise
@@ -304,7 +306,7 @@ class Draft(State):
 
     def _refuse_joined(self, annotation: Any) -> None:
         for each in annotation.walk():
-            join = self.joins.get(each.alias) if isinstance(each, Col) else None
+            join = self.joins.get(each.alias or "") if isinstance(each, Col) else None
             if join is not None and join.parent is not None:
                 raise FieldError("Joined field references are not permitted in this query")
 
@@ -319,9 +321,7 @@ def _is_unresolved(expression: Any) -> bool:
     return any(hasattr(e, "name") and not isinstance(e, Ref) for e in expression.walk())
 
 
-def unsupported_lookup(
-    column: Any, name: str, lookups: list[str] | None = None
-) -> FieldError:
+def unsupported_lookup(column: Any, name: str, lookups: list[str] | None = None) -> FieldError:
     """The error for a lookup or transform that a column does not have.
 
     `lookups` are all parts of the name behind the field.

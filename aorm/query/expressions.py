@@ -518,7 +518,7 @@ class F(Combinable):
         raise TypeError(f"argument of type {type(self).__name__!r} is not iterable")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.name == other.name  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.name == other.name
 
     def __hash__(self) -> int:
         return hash(self.shape)
@@ -693,7 +693,7 @@ class Value(Expression):
 
     def _make_shape(self) -> Hashable:
         value = self.value
-        kind: Hashable = type(value)
+        kind: Any = type(value)
         if kind is int:
             kind = int_kind(value)
         elif value is None or kind is bool:
@@ -718,7 +718,7 @@ class Value(Expression):
         return field_for_type(type(self.value))
 
     @property
-    def empty_result_set_value(self) -> Any:  # type: ignore[override]
+    def empty_result_set_value(self) -> Any:
         return self.value
 
     def get_group_by_cols(self) -> list[Any]:
@@ -1297,7 +1297,7 @@ class QueryNode(Expression):
         return False
 
     def get_group_by_cols(self) -> list[Any]:
-        return self.query.outer_columns() or [self]  # type: ignore[no-any-return]
+        return self.query.outer_columns() or [self]
 
     def get_lookup(self, name: str) -> Any:
         return self.output_field.get_lookup(name)
@@ -1312,8 +1312,7 @@ class Subquery(Expression):
     operands = ("source",)
     template = "(%(subquery)s)"
     contains_aggregate = False
-    empty_result_set_value = None
-    conditional_type = False
+    empty_result_set_value: Any = None
 
     def __init__(self, queryset: Any, output_field: Any = None, **extra: Any) -> None:
         super().__init__(output_field)

@@ -16,7 +16,6 @@ from aorm.errors import FieldError
 from aorm.query.conditions import NOTHING, Argument, Arguments, Q, Where, check_filterable
 from aorm.query.draft import Draft, unsupported_lookup
 from aorm.query.expressions import (
-    AND,
     Col,
     Exists,
     F,
@@ -120,7 +119,8 @@ def _build_q(
             builder = _Builder(
                 draft, used, branch_negated, negated, allow_joins, split, filterable, summarize
             )
-            found, needed = builder.build(child)
+            found, wanted = builder.build(child)
+            needed = set(wanted)
         promoter.add_votes(needed)
         if found is not None:
             _append(where, found)
@@ -278,7 +278,7 @@ class _Builder:
         """A condition that some related row matches, as a subquery of its own."""
         value = _one_level_out(value)
         prefix = found.names_with_path[:-1]
-        before, through = _split_steps(found.names_with_path[-1][1])
+        before = _to_many_part(found.names_with_path[-1][1])
         truth = isinstance(value, Argument) and value.sample is True and lookups[-1:] == ["isnull"]
         nothing = isinstance(value, Argument) and value.sample is None
         rest = parts[found.level :]
@@ -301,9 +301,7 @@ class _Builder:
             base = inner.initial_alias()
             for theirs, ours in _pairs(step):
                 outer = LOOKUP_SEP.join([*path, theirs.name])
-                inner.where = inner.where.joined(
-                    Exact(Col(base, ours), ResolvedOuterRef(outer))
-                )
+                inner.where = inner.where.joined(Exact(Col(base, ours), ResolvedOuterRef(outer)))
             reused = self._reused_alias(step)
             if reused is not None:
                 target = step.to_opts.pk
@@ -349,12 +347,12 @@ def _one_level_out(value: Any) -> Any:
     return value
 
 
-def _split_steps(steps: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The steps up to and with the first to-many one, and the others."""
+def _to_many_part(steps: list[Any]) -> list[Any]:
+    """The steps up to and with the first to-many one."""
     for number, step in enumerate(steps):
         if step.m2m:
-            return steps[: number + 1], steps[number + 1 :]
-    return steps, []
+            return steps[: number + 1]
+    return steps
 
 
 def _remaining(draft: Draft, found: MultiJoin, parts: list[str]) -> Iterable[str]:
@@ -370,7 +368,7 @@ def _pairs(step: Any) -> Iterable[tuple[Any, Any]]:
     return step.join_field.get_joining_fields()  # type: ignore[no-any-return]
 
 
-# --- names and lookups ----------------------------------------------------------------------
+# --- names and lookups ----------------------------------------
 
 
 def solve(draft: Draft, name: str, summarize: bool = False) -> tuple[list[str], list[str], Any]:
@@ -450,9 +448,7 @@ def check_related(field: Any, value: Any, opts: Any) -> None:
 
 def _check_object(value: Any, opts: Any, field: Any) -> None:
     if not _compatible(value._meta.model, opts, field):
-        raise ValueError(
-            f"Cannot query {str(value)!r}: Must be {opts.object_name!r} instance."
-        )
+        raise ValueError(f"Cannot query {str(value)!r}: Must be {opts.object_name!r} instance.")
 
 
 def _compatible(model: Any, opts: Any, field: Any) -> bool:

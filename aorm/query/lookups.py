@@ -70,7 +70,7 @@ class Lookup(Expression):
         if isinstance(rhs, Argument | Arguments | QueryNode):
             self._settle()
 
-    # --- operands ---------------------------------------------------------------------
+    # --- operands ----------------------------------
 
     def get_source_expressions(self) -> list[Any]:
         rhs = self.rhs
@@ -100,7 +100,12 @@ class Lookup(Expression):
         options = tuple(
             (k, v) for k, v in self.__dict__.items() if k not in ("lhs", "rhs") and k[0] != "_"
         )
-        return (type(self), self.lhs.shape if hasattr(self.lhs, "shape") else self.lhs, right, options)
+        return (
+            type(self),
+            self.lhs.shape if hasattr(self.lhs, "shape") else self.lhs,
+            right,
+            options,
+        )
 
     def collect(self, values: list[Any]) -> None:
         self.lhs.collect(values)
@@ -148,7 +153,7 @@ class Lookup(Expression):
     def conditional(self) -> bool:  # type: ignore[override]
         return True
 
-    # --- the right side ---------------------------------------------------------------
+    # --- the right side ----------------------------------
 
     def _settle(self) -> None:
         """Give the right side its final form."""
@@ -305,7 +310,7 @@ def _without_misfits(value: Any) -> list[Any]:
     return found
 
 
-# --- comparisons -----------------------------------------------------------------------
+# --- comparisons ----------------------------------------
 
 
 class BuiltinLookup(Lookup):
@@ -465,12 +470,16 @@ class In(BuiltinLookup):
 
     def list_converter(self, sample: Any, kinds: frozenset[type]) -> Converter:
         field = _field_of(self.lhs)
-        plain = getattr(field, "plain_types", frozenset())
+        plain: frozenset[type] = getattr(field, "plain_types", frozenset())
         rest = kinds - {type(None)}
-        if not rest <= plain and any(
-            issubclass(kind, list | tuple | set | dict) for kind in rest
-        ) and not getattr(field, "takes_collections", False):
-            raise refused(field, next(i for i in sample if isinstance(i, list | tuple | set | dict)))
+        if (
+            not rest <= plain
+            and any(issubclass(kind, list | tuple | set | dict) for kind in rest)
+            and not getattr(field, "takes_collections", False)
+        ):
+            raise refused(
+                field, next(i for i in sample if isinstance(i, list | tuple | set | dict))
+            )
         if rest <= plain:
             convert = list_converter(None, kinds)
             return pipe(convert, _without_misfits) if rest == {int} else convert  # type: ignore[return-value]
@@ -615,9 +624,7 @@ class IsNull(BuiltinLookup):
 
     def accept(self, given: Argument) -> Any:
         if not isinstance(given.sample, bool):
-            raise ValueError(
-                "The QuerySet value for an isnull lookup must be True or False."
-            )
+            raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
         given.use(None)
         self.truth = given.sample
         return None
@@ -647,7 +654,7 @@ class IsNull(BuiltinLookup):
             collect_value(self.rhs, values)
 
 
-# --- years ------------------------------------------------------------------------------
+# --- years ----------------------------------------
 
 
 class YearLookup(BuiltinLookup):
@@ -656,7 +663,7 @@ class YearLookup(BuiltinLookup):
     bound: int | None = None
 
     def accept(self, given: Argument) -> Any:
-        transform = self.lhs
+        transform: Any = self.lhs
         column = getattr(transform, "lhs", None)
         if not getattr(transform, "bounded_by_year", False) or type(given.sample) is not int:
             return super().accept(given)
@@ -700,19 +707,19 @@ class YearLte(YearLookup, LessThanOrEqual):
     bound = 1
 
 
-# --- UUIDs ---------------------------------------------------------------------------------
+# --- UUIDs ----------------------------------------
 
 
 class UUIDTextMixin:
     """Text lookups of a UUID ignore hyphens where the database keeps it as text."""
 
     def converter(self, sample: Any) -> Converter | None:
-        inner = super().converter(sample)  # type: ignore[misc]
-        return pipe(lambda value: str(value).replace("-", ""), inner)
+        if isinstance(self, IExact):
+            return escaped_exactly  # a part of a UUID is none
+        return super().converter(sample)  # type: ignore[misc,no-any-return]
 
 
 for _base in (IExact, Contains, IContains, StartsWith, IStartsWith, EndsWith, IEndsWith):
     _made = type(f"UUID{_base.__name__}", (UUIDTextMixin, _base), {"__module__": __name__})
     globals()[_made.__name__] = _made
     various.UUIDField.register_lookup(_made)
-

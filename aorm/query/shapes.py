@@ -41,25 +41,28 @@ class ItemShapes(tuple[Any, ...]):
     __slots__ = ()
 
 
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+
+
 def normalised(value: Any) -> Any:
     """The value in a form that can be read twice: an iterator becomes a list."""
-    if isinstance(value, Iterator) or isinstance(value, _VIEWS):
+    if isinstance(value, Iterator) or type(value) in _VIEWS:
         return list(value)
     return value
 
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 def shape_of(value: Any) -> Hashable:
     """The shape of a (normalised) value."""
-    kind = type(value)
+    kind: Hashable = type(value)
     if kind in PLAIN:
         return kind
     if kind in CONSTANT:
         return (value,)
     if hasattr(value, "parametrised"):
-        return value.shape  # type: ignore[no-any-return]
+        shape: Hashable = value.shape
+        return shape
     if hasattr(value, "as_subquery"):
         return (SubqueryShape, value.as_subquery()[0])
     if kind in _LIST_TYPES or isinstance(value, LISTS):

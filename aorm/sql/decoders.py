@@ -108,9 +108,7 @@ def _usual_conversion(expression: Any, dialect: Dialect) -> Conversion | None:
     return dialect.conversion(("expression", target))
 
 
-def converted(
-    writer: Writer, place: str, conversion: Conversion | None, *, nullable: bool
-) -> str:
+def converted(writer: Writer, place: str, conversion: Conversion | None, *, nullable: bool) -> str:
     """The expression for a value, converted."""
     if conversion is None:
         return place
@@ -142,7 +140,7 @@ def is_nullable(expression: Any) -> bool:
     return not (isinstance(expression, Col) and expression.target.null is False)
 
 
-# --- objects ---------------------------------------------------------------------------------------
+# --- objects ----------------------------------------
 
 
 def decoder_of(
@@ -194,9 +192,7 @@ def _all_sources(source: Source) -> list[Source]:
     return [source, *(s for related in source.related for s in _all_sources(related))]
 
 
-def _objects(
-    outputs: Sequence[Output], source: Source, dialect: Dialect, careful: bool
-) -> Decode:
+def _objects(outputs: Sequence[Output], source: Source, dialect: Dialect, careful: bool) -> Decode:
     writer = Writer()
     writer.careful = careful
     columns = _columns(outputs)
@@ -233,7 +229,9 @@ def _columns(outputs: Sequence[Output]) -> str:
     if not outputs:
         return "*_"
     names = [
-        f"c{number}" if output.width == 1 else ", ".join(f"c{number}_{i}" for i in range(output.width))
+        f"c{number}"
+        if output.width == 1
+        else ", ".join(f"c{number}_{i}" for i in range(output.width))
         for number, output in enumerate(outputs)
     ]
     return ", ".join(names) + ","
@@ -254,7 +252,6 @@ def _object(
     def line(text: str, extra: int = 0) -> None:
         body.append("    " * (depth + extra) + text)
 
-    opts = source.model._meta
     model = writer.name(source.model, "m")
     values = [
         (
@@ -290,7 +287,10 @@ def _object(
     for name, place in source.annotations:
         expression = outputs[place].expression
         text = converted(
-            writer, f"c{place}", conversion_of(expression, dialect), nullable=is_nullable(expression)
+            writer,
+            f"c{place}",
+            conversion_of(expression, dialect),
+            nullable=is_nullable(expression),
         )
         if name.isidentifier() and not keyword.iskeyword(name):
             line(f"{variable}.{name} = {text}")
@@ -327,7 +327,7 @@ def _key_place(source: Source) -> int:
     return next(place for field, place in source.fields if field.name in keys)
 
 
-# --- values ------------------------------------------------------------------------------------------
+# --- values ----------------------------------------
 
 
 def _plain(
@@ -350,10 +350,8 @@ def _plain(
     elif kind == "flat":
         result = f"[{texts[0]} for {columns} in rows]"
     elif kind == "named":
-        make = writer.name(
-            namedtuple("Row", [str(output.key) for _, output in shown])._make,  # type: ignore[misc]
-            "make",
-        )
+        row: Any = namedtuple("Row", [str(output.key) for _, output in shown])  # type: ignore[misc]
+        make = writer.name(row._make, "make")
         result = f"[{make}(({', '.join(texts)},)) for {columns} in rows]"
     elif whole:
         result = "list(map(tuple, rows))"

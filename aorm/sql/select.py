@@ -36,7 +36,7 @@ class SelectCompiler(Compiler):
         self.outputs: list[Output] = []
         self.source: Source | None = None
 
-    # --- what is selected ------------------------------------------------------------
+    # --- what is selected ----------------------------------
 
     def collect_outputs(self) -> None:
         """List the columns of the rows, and where each of them goes."""
@@ -97,7 +97,7 @@ class SelectCompiler(Compiler):
             source.fields.append((field, len(self.outputs) - 1))
         return source
 
-    # --- select_related ------------------------------------------------------------------
+    # --- select_related ----------------------------------
 
     def _relations(
         self,
@@ -179,7 +179,7 @@ class SelectCompiler(Compiler):
             f" Choices are: {listed(_related_choices(opts))}"
         )
 
-    # --- ordering -------------------------------------------------------------------------
+    # --- ordering ----------------------------------
 
     def ordering(self) -> list[OrderBy]:
         """The resolved terms of ORDER BY."""
@@ -263,7 +263,9 @@ class SelectCompiler(Compiler):
         return [
             OrderBy(info.transform(Col(alias, target), alias), descending)
             for each in targets
-            for target in (getattr(each, "fields", None) or [each] if each.column is None else [each])
+            for target in (
+                getattr(each, "fields", None) or [each] if each.column is None else [each]
+            )
         ]
 
     def _related_term(
@@ -279,7 +281,7 @@ class SelectCompiler(Compiler):
         resolved = term.mapped(lambda each: _resolved_below(each, self.draft, opts, alias))
         return [resolved.reverse_ordering() if descending else resolved]
 
-    # --- grouping ---------------------------------------------------------------------------
+    # --- grouping ----------------------------------
 
     def grouping(self, order: list[OrderBy], having: Where) -> list[Rendered]:
         """The expressions of GROUP BY, each once."""
@@ -334,7 +336,7 @@ class SelectCompiler(Compiler):
             or getattr(each.target, "primary_key", False)
         ]
 
-    # --- clauses ----------------------------------------------------------------------------
+    # --- clauses ----------------------------------
 
     def split_where(self) -> tuple[Where, Where]:
         """The conditions on rows, and those on groups."""
@@ -424,7 +426,7 @@ class SelectCompiler(Compiler):
 
     def _columns(self, exists: bool) -> Rendered:
         if exists or not self.outputs:
-            return ("1" if exists else "1 AS \"a\""), []
+            return ("1" if exists else '1 AS "a"'), []
         parts: list[str] = []
         params: list[Any] = []
         for output in self.outputs:
@@ -622,7 +624,7 @@ def _lockable(source: Source, name: str) -> dict[str, int]:
     return found
 
 
-# --- which columns are loaded -------------------------------------------------------------------------
+# --- which columns are loaded ----------------------------------------
 
 
 def _mask(draft: Draft) -> dict[str, Any] | None:
@@ -685,7 +687,7 @@ def _sub_mask(field: Any, mask: dict[str, Any] | None, names: Any) -> dict[str, 
     return mask.get(field.name) or None
 
 
-# --- entry points --------------------------------------------------------------------------------------
+# --- entry points ----------------------------------------
 
 
 def compile_select(query: Query, dialect: Dialect) -> Compiled:
