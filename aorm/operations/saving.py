@@ -383,7 +383,9 @@ def _settle_key(instance: Any, plan: Plan, updating: bool) -> bool:
     if _key_is_set(instance, plan):
         return True
     pk = plan.options.pk
-    value = pk.get_pk_value_on_save(instance)
+    # Where the database's own default was asked for, the one of Python is not used.
+    asked = plan.pk is not None and getattr(instance, plan.pk) is not None
+    value = None if asked else pk.get_pk_value_on_save(instance)
     if value is not None:
         setattr(instance, pk.attname, value)
         if _key_is_set(instance, plan):

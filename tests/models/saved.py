@@ -124,6 +124,23 @@ class AsyncSaved(models.Model):
         return await super().adelete(**options)
 
 
+class EachSaved(models.Model):
+    """Both faces are overridden, each in its own way."""
+
+    name = models.CharField(max_length=20)
+
+    class Meta:
+        app_label = "saved"
+
+    def save(self, **options: Any) -> None:
+        Log.entries.append("save")
+        super().save(**options)
+
+    async def asave(self, **options: Any) -> None:
+        Log.entries.append("asave")
+        await super().asave(**options)
+
+
 class BothSaved(AsyncSaved):
     """A synchronous override above an asynchronous one."""
 
@@ -147,4 +164,5 @@ ALL = (
     Event,
     SyncSaved,
     AsyncSaved,
+    EachSaved,
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import aorm
-from models.saved import AsyncSaved, BothSaved, Log, SyncSaved
+from models.saved import AsyncSaved, BothSaved, EachSaved, Log, SyncSaved
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -43,6 +43,11 @@ async def test_create_runs_the_override(ask: Any, log: list[str]) -> None:
     await ask(SyncSaved.objects.create, name="x")
     await ask(AsyncSaved.objects.create, name="x")
     assert log == ["save", "saved", "asave", "asaved"]
+
+
+async def test_create_runs_the_override_of_its_own_face(ask: Any, log: list[str]) -> None:
+    await ask(EachSaved.objects.create, name="x")
+    assert log == ["save" if ask.face == "sync" else "asave"]
 
 
 async def test_deletion_is_overridden_on_both_faces(ask: Any, log: list[str]) -> None:
