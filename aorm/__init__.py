@@ -4,9 +4,9 @@ from aorm import errors, models
 from aorm.conf import settings
 from aorm.configure import configure
 from aorm.connections import (
+    aget_rollback,
     aon_commit,
     aset_rollback,
-    aget_rollback,
     async_to_sync,
     atomic,
     capture_queries,

@@ -12,7 +12,7 @@ from typing import Any
 NON_FIELD_ERRORS = "__all__"
 
 
-# --- PEP 249 ---------------------------------------------------------------------
+# --- PEP 249 ----------------------------------------
 
 
 class Error(Exception):
@@ -75,7 +75,7 @@ class RestrictedError(IntegrityError):
         super().__init__(message, restricted_objects)
 
 
-# --- use of aorm -----------------------------------------------------------------
+# --- use of aorm ----------------------------------------
 
 
 class ImproperlyConfigured(Exception):

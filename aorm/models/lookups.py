@@ -1,5 +1,6 @@
 """Lookups, by Django's module name."""
 
+from aorm.query.expressions import Transform
 from aorm.query.lookups import (
     Contains,
     EndsWith,
@@ -27,7 +28,6 @@ from aorm.query.lookups import (
     YearLt,
     YearLte,
 )
-from aorm.query.expressions import Transform
 
 __all__ = [
     "Contains",

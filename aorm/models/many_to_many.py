@@ -86,6 +86,10 @@ class ManyToManyManager(RelatedManager):
             )
         }
 
+    def _pointed_to(self, instance: Any) -> Any:
+        values = self.source_field.get_foreign_related_value(instance)
+        return values[0] if len(values) == 1 else None
+
     def _filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # A later filter() on the relation means the same intermediate rows.
         return queryset._next_is_sticky().filter(**self.core_filters)

@@ -78,7 +78,7 @@ class RawQuerySet:
     def _statement(self) -> tuple[str, Sequence[Any]]:
         return native(connections[self.db].vendor, self.raw_query, self.params or None)
 
-    # --- results -----------------------------------------------------------------------
+    # --- results ----------------------------------
 
     def _fetch_all(self) -> None:
         if self._result_cache is None:
@@ -175,5 +175,3 @@ class RawQuerySet:
 
     def _shown(self) -> Sequence[Any]:
         return () if isinstance(self.params, Mapping) else tuple(self.params or ())
-
-

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -92,14 +92,15 @@ class RelatedManager(BaseManager[Any]):
     # --- reading ------------------------------------------------------------------------
 
     def get_queryset(self) -> QuerySet[Any]:
-        held = self.instance.__dict__
-        if PREFETCHED in held or self._inherits(type(self.instance)):
-            found = self._prefetched()
-            if found is not None:
-                return found
+        instance = self.instance
+        own = instance.__dict__.get(PREFETCHED)
+        if own is not None and (found := own.get(self._prefetch_cache_name)) is not None:
+            return found  # type: ignore[no-any-return]
+        if self._inherits(type(instance)) and (found := self._prefetched()) is not None:
+            return found
         self._check_instance()
         queryset = self._apply_rel_filters(self._all_related())
-        mode = own_fetch_mode(self.instance)
+        mode = own_fetch_mode(instance)
         return queryset if mode is None else queryset.fetch_mode(mode)
 
     def _prefetched(self) -> QuerySet[Any] | None:
@@ -147,14 +148,48 @@ class RelatedManager(BaseManager[Any]):
     def _filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         raise NotImplementedError
 
-    def _holding(self, objects: list[Any], given: Any) -> QuerySet[Any]:
-        """The QuerySet of prefetched objects, by the QuerySet that they were fetched with."""
+    def _hold(
+        self, instances: Sequence[Any], lists: Sequence[list[Any]], given: Any
+    ) -> Iterator[QuerySet[Any]]:
+        """The QuerySets of prefetched objects, of one model's instances that start with this one.
+
+        Args:
+            lists: the objects of each instance.
+            given: the QuerySet that they were fetched with, or None for the manager's own.
+        """
         base = self._all_related() if given is None else given
-        queryset = self._apply_rel_filters(base)
-        queryset._result_cache = objects
+        template = self._apply_rel_filters(base)
         # Their own lookups were followed with those of all the others.
-        queryset._prefetch_done = True
-        return queryset
+        template._prefetch_done = True
+        key = self._pointed_to(self.instance)
+        mark = len(base._values)
+        if type(key) not in (int, str) or template._values[mark:] != (key,):
+            for instance, objects in zip(instances, lists, strict=True):
+                queryset = self._of(instance)._apply_rel_filters(base)
+                queryset._prefetch_done = True
+                queryset._result_cache = objects
+                yield queryset
+            return
+        # They differ in the one value, which is bound as it is, and in what refers to it.
+        cls, shared, values = type(template), template.__dict__, base._values
+        for instance, objects in zip(instances, lists, strict=True):
+            key = self._pointed_to(instance)
+            queryset = _new(cls)
+            held = queryset.__dict__
+            held.update(shared)
+            held["_values"] = (*values, key)
+            held["_result_cache"] = objects
+            held["_hints"] = {**shared["_hints"], "instance": instance}
+            held.update(self._known(instance, key))
+            yield queryset
+
+    def _pointed_to(self, instance: Any) -> Any:
+        """The value of an instance by which objects are related to it, where it is one."""
+        raise NotImplementedError
+
+    def _known(self, instance: Any, key: Any) -> dict[str, Any]:
+        """What a QuerySet of an instance's objects knows of the instance."""
+        return {}
 
     def _prefetch_base(
         self, instances: Sequence[Any], querysets: Sequence[Any] | None
@@ -303,11 +338,20 @@ class ReverseManyToOneManager(RelatedManager):
             queryset = queryset.filter(**{field.name: values[0]})
         else:
             queryset = queryset.filter(**self.core_filters)
-        if field.many_to_one:
-            # What points here is given its object without a query.
-            key = values[0] if len(values) == 1 else values
-            queryset._known_related_objects = {field: {key: self.instance}}
+        queryset.__dict__.update(
+            self._known(self.instance, values[0] if len(values) == 1 else values)
+        )
         return queryset
+
+    def _pointed_to(self, instance: Any) -> Any:
+        values = self.field.get_foreign_related_value(instance)
+        return values[0] if len(values) == 1 else None
+
+    def _known(self, instance: Any, key: Any) -> dict[str, Any]:
+        # What points here is given its object without a query.
+        if not self.field.many_to_one:
+            return {}
+        return {"_known_related_objects": {self.field: {key: instance}}}
 
     def get_prefetch_querysets(
         self, instances: Sequence[Any], querysets: Sequence[Any] | None = None

@@ -21,7 +21,7 @@ def loaded_for(alias: str, fetch_mode: Any = None) -> Loaded:
 
 
 def loads_plainly(model: Any) -> bool:
-    """Whether no code of the user's runs when an object is loaded: constructor, signal, `from_db`."""
+    """Whether no constructor, signal or `from_db` of the user's runs when an object is loaded."""
     if pre_init.receivers or post_init.receivers:
         return False
     found: bool | None = model.__dict__.get("_loads_plainly")

@@ -366,17 +366,11 @@ def _fetch_level(
     if more:
         queryset._prefetch_related_lookups = ()
     related = yield from fetch_all(queryset, database)
-    groups: dict[Any, list[Any]] = {}
-    for each in related:
-        key = related_key(each)
-        if key in groups:
-            groups[key].append(each)
-        else:
-            groups[key] = [each]
+    groups = _grouped(related, related_key)
     link = getattr(plan, "link", None)
     # A lookup of the QuerySet's own for the way back says what is wanted there.
     if link is not None and not any(str(each).split(LOOKUP_SEP)[0] == link.name for each in more):
-        _link_back(instances, instance_key, groups, link)
+        _link_back(instances, instance_key, groups, link.cache_attname)
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if single:
         attribute = to_attr if as_attr else cache_name if is_descriptor else None
@@ -387,11 +381,26 @@ def _fetch_level(
     else:
         last = level == len(lookup.prefetch_through.split(LOOKUP_SEP)) - 1
         given = lookup.queryset if last else None
+        by_model: dict[type, list[Any]] = {}
         for instance in instances:
-            found = groups.get(instance_key(instance), [])
-            manager = getattr(instance, to_attr)
-            instance.__dict__[PREFETCHED][cache_name] = manager._holding(found, given)
+            by_model.setdefault(type(instance), []).append(instance)
+        for alike in by_model.values():
+            lists = [groups.get(instance_key(instance), []) for instance in alike]
+            held = getattr(alike[0], to_attr)._hold(alike, lists, given)
+            for instance, queryset in zip(alike, held, strict=True):
+                instance.__dict__[PREFETCHED][cache_name] = queryset
     return related, more
+
+
+def _grouped(related: Iterable[Any], key_of_one: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    groups: dict[Any, list[Any]] = {}
+    for each in related:
+        key = key_of_one(each)
+        try:
+            groups[key].append(each)
+        except KeyError:
+            groups[key] = [each]
+    return groups
 
 
 def _check_attribute(model: Any, to_attr: str) -> None:
@@ -406,13 +415,15 @@ def _link_back(
     instances: Sequence[Any],
     instance_key: Callable[[Any], Any],
     groups: dict[Any, list[Any]],
-    link: Any,
+    cache: str,
 ) -> None:
     """Let the related objects know the instance that they were fetched for."""
-    cache = link.cache_attname
     for instance in instances:
-        for each in groups.get(instance_key(instance), ()):
-            each.__dict__.setdefault(cache, instance)
+        found = groups.get(instance_key(instance))
+        if not found or cache in found[0].__dict__:
+            continue  # by select_related()
+        for each in found:
+            setattr(each, cache, instance)
 
 
 def _hand_out_single(

@@ -25,12 +25,17 @@ from aorm.query.query import Query
 from aorm.query.state import State
 from aorm.query.tuples import ColumnTuple
 
-# --- annotations -------------------------------------------------------------------------
+# --- annotations ----------------------------------------
 
 
 def check_alias(name: str) -> None:
     """ValueError for a name that cannot be an alias."""
-    if not name or any(c.isspace() or c in _FORBIDDEN for c in name) or "--" in name or "/*" in name:
+    if (
+        not name
+        or any(c.isspace() or c in _FORBIDDEN for c in name)
+        or "--" in name
+        or "/*" in name
+    ):
         raise ValueError(
             "Column aliases cannot contain whitespace characters, hashes, quotation marks,"
             f" semicolons, percent signs, parentheses, or SQL comments: {name!r}"
@@ -97,7 +102,7 @@ def _collides(draft: Draft, name: str) -> bool:
     )
 
 
-# --- values() -----------------------------------------------------------------------------
+# --- values() ----------------------------------------
 
 
 def set_values(draft: Draft, names: Sequence[str], form: tuple[str, Any]) -> None:
@@ -117,9 +122,7 @@ def set_values(draft: Draft, names: Sequence[str], form: tuple[str, Any]) -> Non
             if name in draft.annotation_select:
                 annotations.append(name)
             elif name in draft.annotations:
-                raise FieldError(
-                    f"Cannot select the {name!r} alias. Use annotate() to promote it."
-                )
+                raise FieldError(f"Cannot select the {name!r} alias. Use annotate() to promote it.")
             else:
                 fields.append(name)
         _dissolve_groups(draft, annotations)
@@ -132,18 +135,14 @@ def set_values(draft: Draft, names: Sequence[str], form: tuple[str, Any]) -> Non
         selected = [*fields, *masked]
     for name in fields:
         check_alias(name)
-    draft.select = tuple(
-        column for name in fields for column in _columns_of(draft, name)
-    )
+    draft.select = tuple(column for name in fields for column in _columns_of(draft, name))
     draft.values_names = tuple(selected)
 
 
 def _dissolve_groups(draft: Draft, annotations: Sequence[str]) -> None:
     """Keep the grouping of earlier aggregates when fewer columns are selected now."""
     if draft.group_by is True:
-        draft.select = tuple(
-            Col(draft.initial_alias(), f) for f in draft.opts.concrete_fields
-        )
+        draft.select = tuple(Col(draft.initial_alias(), f) for f in draft.opts.concrete_fields)
         mask, draft.annotation_mask = draft.annotation_mask, None
         draft.annotation_mask = mask
         set_group_by(draft, allow_aliases=False)
@@ -178,9 +177,7 @@ def _columns_of(draft: Draft, name: str) -> list[Any]:
     found: list[Any] = []
     for target in targets:
         if getattr(target, "column", None) is None and hasattr(target, "fields"):
-            found.append(
-                ColumnTuple(alias, tuple(target.fields), tuple(target.fields), target)
-            )
+            found.append(ColumnTuple(alias, tuple(target.fields), tuple(target.fields), target))
         else:
             found.append(info.transform(Col(alias, target), alias))
     return found
@@ -191,7 +188,7 @@ def _field_names(draft: Draft) -> set[str]:
     return names | {f.attname for f in draft.opts.concrete_fields}
 
 
-# --- ordering ---------------------------------------------------------------------------------
+# --- ordering ----------------------------------------
 
 
 def add_ordering(draft: Draft, terms: Sequence[Any], slots: Slots) -> None:
@@ -203,9 +200,7 @@ def add_ordering(draft: Draft, terms: Sequence[Any], slots: Slots) -> None:
             found.append(term)
             continue
         if not hasattr(term, "resolve"):
-            raise FieldError(
-                f"{term!r} cannot order a query: name a field, or give an expression"
-            )
+            raise FieldError(f"{term!r} cannot order a query: name a field, or give an expression")
         before = slots.next
         parametrised = term.parametrised(slots)
         if slots.next != before:
@@ -264,7 +259,7 @@ def ordering_of(state: State) -> tuple[Any, ...]:
     return ()
 
 
-# --- what is loaded ------------------------------------------------------------------------------
+# --- what is loaded ----------------------------------------
 
 
 def add_select_related(draft: Draft, names: Sequence[str]) -> None:
@@ -329,7 +324,7 @@ def check_deferred(draft: Draft) -> None:
                 opts = field.related_model._meta
 
 
-# --- combining two queries -------------------------------------------------------------------------
+# --- combining two queries ----------------------------------------
 
 
 def combine(draft: Draft, other: Query, connector: str, offset: int) -> None:
@@ -401,7 +396,7 @@ def _apart(right: Draft, left: Draft) -> dict[str, str]:
     return renamed
 
 
-# --- the rest -------------------------------------------------------------------------------------
+# --- the rest ----------------------------------------
 
 
 def set_limits(draft: Draft, low: bool, high: bool, one: bool, slots: Slots) -> None:
@@ -427,4 +422,3 @@ def related_names(state: State) -> list[str]:
         if rel.field.unique and not rel.many_to_many
     ]
     return forward + reverse
-

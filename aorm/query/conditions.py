@@ -356,10 +356,8 @@ class Where(Expression):
             if isinstance(condition, Where) and not condition.negated:
                 return condition
             return Where([condition], connector)
-        if self.connector == connector and not self.negated:
-            children = self.children[:]
-        else:
-            children = [self]
+        flat = self.connector == connector and not self.negated
+        children = self.children[:] if flat else [self]
         if (
             isinstance(condition, Where)
             and not condition.negated
@@ -406,9 +404,7 @@ NOTHING = Never()
 def check_filterable(expression: Any) -> None:
     """FieldError for an expression that WHERE cannot have."""
     if hasattr(expression, "resolve") and not getattr(expression, "filterable", True):
-        raise FieldError(
-            f"{type(expression).__name__} is disallowed in the filter clause."
-        )
+        raise FieldError(f"{type(expression).__name__} is disallowed in the filter clause.")
     if hasattr(expression, "get_source_expressions"):
         for source in expression.get_source_expressions():
             check_filterable(source)

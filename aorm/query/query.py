@@ -88,7 +88,7 @@ class Query(State):
             derived = self.derive(key, (), lambda draft, slots: change(draft))
         return derived.query
 
-    # --- as an operand --------------------------------------------------------------------
+    # --- as an operand ----------------------------------
 
     @property
     def output_field(self) -> Any:
@@ -168,15 +168,17 @@ class Query(State):
         found: list[Any] = []
         for expression in (self.where, *self.annotations.values(), *self.select):
             for each in expression.walk():
-                if isinstance(each, Col) and each.alias is not None and each.alias not in self.joins:
+                if (
+                    isinstance(each, Col)
+                    and each.alias is not None
+                    and each.alias not in self.joins
+                ):
                     found.append(each)
                 elif isinstance(each, QueryNode):
-                    found.extend(
-                        c for c in each.query.outer_columns() if c.alias not in self.joins
-                    )
+                    found.extend(c for c in each.query.outer_columns() if c.alias not in self.joins)
         return list(dict.fromkeys(found))
 
-    # --- copies and pickles ---------------------------------------------------------------
+    # --- copies and pickles ----------------------------------
 
     def __reduce__(self) -> Any:
         state = {name: getattr(self, name) for name in State.__slots__}

@@ -156,5 +156,3 @@ def _selecting(query: Any, field: Any, target: Any) -> Any:
 
 def _ints(value: Any) -> list[Any]:
     return [each for each in value if each is not None and -(2**63) <= each < 2**63]
-
-

@@ -55,7 +55,7 @@ def normalised(value: Any) -> Any:
 
 def shape_of(value: Any) -> Hashable:
     """The shape of a (normalised) value."""
-    kind: Hashable = type(value)
+    kind: type = type(value)
     if kind in PLAIN:
         return kind
     if kind in CONSTANT:

@@ -22,8 +22,8 @@ class State:
         "annotation_mask",
         "annotations",
         "assignments",
-        "combined",
         "combinator",
+        "combined",
         "default_cols",
         "default_ordering",
         "deferred",
@@ -119,7 +119,7 @@ class State:
         for name in State.__slots__:
             setattr(self, name, getattr(other, name))
 
-    # --- facts ------------------------------------------------------------------------
+    # --- facts ----------------------------------
 
     @property
     def opts(self) -> Any:

@@ -86,8 +86,7 @@ def value_sql(
             )
         if getattr(each, "contains_over_clause", False):
             raise FieldError(
-                "Window expressions are not allowed in this query"
-                f" ({field.name}={expression!r})."
+                f"Window expressions are not allowed in this query ({field.name}={expression!r})."
             )
         if insert and getattr(each, "contains_column_references", False):
             raise ValueError(

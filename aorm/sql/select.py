@@ -175,8 +175,8 @@ class SelectCompiler(Compiler):
                     f" {listed(_related_choices(opts))}"
                 )
         raise FieldError(
-            f"Invalid field name(s) given in select_related: {', '.join(map(repr, sorted(unknown)))}."
-            f" Choices are: {listed(_related_choices(opts))}"
+            "Invalid field name(s) given in select_related:"
+            f" {', '.join(map(repr, sorted(unknown)))}. Choices are: {listed(_related_choices(opts))}"
         )
 
     # --- ordering ----------------------------------

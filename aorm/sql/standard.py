@@ -19,7 +19,7 @@ from aorm.query.functions.comparison import Cast, Coalesce
 from aorm.sql.compiled import ListParam, param_target
 from aorm.sql.compiler import Compiler, Rendered
 
-# --- leaves ----------------------------------------------------------------------------------
+# --- leaves ----------------------------------------
 
 
 def render_param(node: e.Param, compiler: Compiler) -> Rendered:
@@ -106,10 +106,12 @@ def render_negated(node: e.NegatedExpression, compiler: Compiler) -> Rendered:
         return "(1 = 1)", []
     except FullResultSet:
         return "(1 = 0)", []
-    return f"NOT {sql}" if sql.startswith("(") or sql.startswith("EXISTS") else f"NOT ({sql})", params
+    return f"NOT {sql}" if sql.startswith("(") or sql.startswith(
+        "EXISTS"
+    ) else f"NOT ({sql})", params
 
 
-# --- functions ---------------------------------------------------------------------------------
+# --- functions ----------------------------------------
 
 
 def render_func(
@@ -218,7 +220,7 @@ def render_case(node: e.Case, compiler: Compiler) -> Rendered:
     return f"CASE {' '.join(parts)} ELSE {default} END", [*params, *default_params]
 
 
-# --- conditions ----------------------------------------------------------------------------------
+# --- conditions ----------------------------------------
 
 
 def render_where(node: Where, compiler: Compiler) -> Rendered:
@@ -312,7 +314,7 @@ def _wraps_all(sql: str) -> bool:
     return False
 
 
-# --- lookups ---------------------------------------------------------------------------------------
+# --- lookups ----------------------------------------
 
 LookupSides = tuple[str, str, list[Any]]
 
@@ -387,7 +389,7 @@ def render_exact(node: lk.Exact, compiler: Compiler) -> Rendered:
     return f"{left} = {right}", params
 
 
-# --- several columns ---------------------------------------------------------------------------------
+# --- several columns ----------------------------------------
 
 
 def render_columns(node: tuples.ColumnTuple, compiler: Compiler) -> Rendered:
@@ -443,7 +445,7 @@ def render_tuple_isnull(node: tuples.TupleIsNull, compiler: Compiler) -> Rendere
     return f"({' AND '.join(f'{t} IS NOT NULL' for t in texts)})", []
 
 
-# --- subqueries and ordering ---------------------------------------------------------------------------
+# --- subqueries and ordering ----------------------------------------
 
 
 def render_query(node: e.QueryNode, compiler: Compiler) -> Rendered:

@@ -24,15 +24,23 @@ _ESCAPED = "REPLACE(REPLACE(REPLACE({}, '\\', '\\\\'), '%%', '\\%%'), '_', '\\_'
 _PATTERNS = {"%{}%": "'%%' || {} || '%%'", "{}%": "{} || '%%'", "%{}": "'%%' || {}"}
 
 
-def render_pattern(node: lk.PatternLookup, compiler: Compiler) -> Rendered:
+def _sides(node: lk.Lookup, compiler: Compiler) -> tuple[str, str, list[Any]]:
+    """Both sides; UUIDs are texts without hyphens there."""
     left, right, params = sides(node, compiler)
+    if isinstance(node, lk.UUIDTextMixin):
+        right = f"REPLACE({right}, '-', '')"
+    return left, right, params
+
+
+def render_pattern(node: lk.PatternLookup, compiler: Compiler) -> Rendered:
+    left, right, params = _sides(node, compiler)
     if not isinstance(node.rhs, Param):
         right = _PATTERNS[node.pattern].format(_ESCAPED.format(right))
     return f"{left} LIKE {right} ESCAPE '\\'", params
 
 
 def render_iexact(node: lk.IExact, compiler: Compiler) -> Rendered:
-    left, right, params = sides(node, compiler)
+    left, right, params = _sides(node, compiler)
     if isinstance(node.rhs, Param):
         right = _ESCAPED.format(right)
     return f"{left} LIKE {right} ESCAPE '\\'", params
