@@ -27,7 +27,13 @@ from aorm.query.functions import uuid as u
 from aorm.query.windows import Window, WindowFrame
 from aorm.sql.compiled import Computed
 from aorm.sql.compiler import Compiler, Rendered
-from aorm.sql.standard import operands, render_aggregate, render_cast, render_func
+from aorm.sql.standard import (
+    operands,
+    render_aggregate,
+    render_case,
+    render_cast,
+    render_func,
+)
 
 Renderer = Callable[..., Rendered]
 
@@ -88,6 +94,18 @@ def render_cast_sqlite(node: c.Cast, compiler: Compiler, **options: Any) -> Rend
         return render_cast(node, compiler, **options)
     sql, params = compiler.compile(node.source_expressions[0])
     return pattern.format(sql), params
+
+
+_UNIFIED = frozenset({"GenericIPAddressField", "IPAddressField", "TimeField", "UUIDField"})
+
+
+def render_case_postgresql(node: e.Case, compiler: Compiler, **options: Any) -> Rendered:
+    """Its branches may be texts, which do not become all other types by themselves."""
+    sql, params = render_case(node, compiler)
+    field = node._output_field_or_none
+    if field is None or field.get_internal_type() not in _UNIFIED:
+        return sql, params
+    return f"({sql})::{field.cast_db_type(compiler.dialect)}", params
 
 
 # --- texts -------------------------------------------------------------------------------
@@ -462,6 +480,7 @@ SQLITE_FUNCTIONS: dict[type, Renderer] = {
     ag.Variance: render_numeric_aggregate_sqlite,
 }
 POSTGRESQL_FUNCTIONS: dict[type, Renderer] = {
+    e.Case: render_case_postgresql,
     m.ExactInput: render_exact_postgresql,
     u.UUID4: named("GEN_RANDOM_UUID"),
     j.JSONArray: named("JSONB_BUILD_ARRAY"),
