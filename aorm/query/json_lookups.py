@@ -281,7 +281,7 @@ class KeyTransformTextLookupMixin:
         text = KeyTextTransform(
             key_transform.key_name, *key_transform.source_expressions, **key_transform.extra
         )
-        super().__init__(text, *args, **kwargs)
+        super().__init__(text, *args, **kwargs)  # type: ignore[call-arg]
 
 
 @KeyTransform.register_lookup

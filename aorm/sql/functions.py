@@ -277,9 +277,8 @@ def render_trunc_sqlite(node: d.TruncBase, compiler: Compiler, **options: Any) -
 def render_trunc_to_sqlite(node: d.TruncBase, compiler: Compiler, **options: Any) -> Rendered:
     """The date or the time of day."""
     sql, params = compiler.compile(node.lhs)
-    zone, zone_params = "NULL", []
-    if _is_point(node.lhs.output_field):
-        zone, zone_params = _zone_sqlite(node, compiler)
+    is_point = _is_point(node.lhs.output_field)
+    zone, zone_params = _zone_sqlite(node, compiler) if is_point else ("NULL", [])
     return f"aorm_datetime_cast_{node.kind}({sql}, {zone})", [*params, *zone_params]
 
 
@@ -326,9 +325,7 @@ def render_duration_sqlite(node: e.DurationExpression, compiler: Compiler) -> Re
     return f"aorm_dtdelta('{node.connector}', {left}, {right})", params
 
 
-def render_temporal_subtraction_sqlite(
-    node: e.TemporalSubtraction, compiler: Compiler
-) -> Rendered:
+def render_temporal_subtraction_sqlite(node: e.TemporalSubtraction, compiler: Compiler) -> Rendered:
     (left, right), params = operands([node.lhs, node.rhs], compiler)
     return f"aorm_timestamp_diff({left}, {right})", params
 
@@ -421,9 +418,7 @@ def render_frame(node: WindowFrame, compiler: Compiler, **options: Any) -> Rende
     return node.sql, []
 
 
-def render_string_agg_sqlite(
-    node: ag.StringAgg, compiler: Compiler, **options: Any
-) -> Rendered:
+def render_string_agg_sqlite(node: ag.StringAgg, compiler: Compiler, **options: Any) -> Rendered:
     if node.order_by is not None:
         raise NotSupportedError(
             "This database backend does not support specifying an order on aggregates."

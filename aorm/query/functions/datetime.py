@@ -254,9 +254,9 @@ for _part in (
     ExtractQuarter,
 ):
     DateField.register_lookup(_part)
-for _part in (ExtractHour, ExtractMinute, ExtractSecond):
-    TimeField.register_lookup(_part)
-    DateTimeField.register_lookup(_part)
+for _clock_part in (ExtractHour, ExtractMinute, ExtractSecond):
+    TimeField.register_lookup(_clock_part)
+    DateTimeField.register_lookup(_clock_part)
 for _transform in (ExtractYear, ExtractIsoYear):
     for _lookup in (YearExact, YearGt, YearGte, YearLt, YearLte):
         _transform.register_lookup(_lookup)
@@ -301,15 +301,11 @@ class TruncBase(TimezoneMixin, Transform):
             raise TypeError(f"{field.name!r} isn't a DateField, TimeField, or DateTimeField.")
         output = self.output_field
         if not isinstance(output, DateField | TimeField):
-            raise ValueError(
-                "output_field must be either DateField, TimeField, or DateTimeField"
-            )
+            raise ValueError("output_field must be either DateField, TimeField, or DateTimeField")
         if self._cannot_be(field, output):
             chosen = self._fixed_field is not None or type(output) is not type(field)
             target = type(output).__name__ if chosen else "DateTimeField"
-            raise ValueError(
-                f"Cannot truncate {type(field).__name__} {field.name!r} to {target}"
-            )
+            raise ValueError(f"Cannot truncate {type(field).__name__} {field.name!r} to {target}")
         self._check_zone(field)
 
     def _cannot_be(self, field: Any, output: Any) -> bool:

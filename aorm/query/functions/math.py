@@ -192,7 +192,7 @@ class Round(ExactInput, Transform):
 
     function = "ROUND"
     lookup_name = "round"
-    arity = None
+    arity = None  # type: ignore[assignment]  # the base says 1
 
     def __init__(self, expression: Any, precision: Any = 0, **extra: Any) -> None:
         number = precision.value if isinstance(precision, Value) else precision

@@ -193,9 +193,7 @@ class LPad(_TextResult, Func):
 
     function = "LPAD"
 
-    def __init__(
-        self, expression: Any, length: Any, fill_text: Any = None, **extra: Any
-    ) -> None:
+    def __init__(self, expression: Any, length: Any, fill_text: Any = None, **extra: Any) -> None:
         length = _checked(length, 0, "'length' must be greater or equal to 0.")
         fill_text = Value(" ") if fill_text is None else fill_text
         super().__init__(expression, length, fill_text, **extra)
@@ -251,9 +249,7 @@ class Replace(Func):
 
     function = "REPLACE"
 
-    def __init__(
-        self, expression: Any, text: Any, replacement: Any = None, **extra: Any
-    ) -> None:
+    def __init__(self, expression: Any, text: Any, replacement: Any = None, **extra: Any) -> None:
         replacement = Value("") if replacement is None else replacement
         super().__init__(expression, text, replacement, **extra)
 

@@ -65,9 +65,7 @@ class FirstValue(_OfRow):
 
 
 class _Offset(_OfRow):
-    def __init__(
-        self, expression: Any, offset: int = 1, default: Any = None, **extra: Any
-    ) -> None:
+    def __init__(self, expression: Any, offset: int = 1, default: Any = None, **extra: Any) -> None:
         name = type(self).__name__
         if expression is None:
             raise ValueError(f"{name} requires a non-null source expression.")
