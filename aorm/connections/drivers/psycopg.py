@@ -22,6 +22,7 @@ from aorm.errors import Error, InternalError
 
 LARGE = 1000  # rows
 PREPARE_AFTER = 2  # executions
+IDLE = int(TransactionStatus.IDLE)  # looking it up in its enum takes longer than the comparison
 
 _cursor_numbers = count(1)
 
@@ -111,8 +112,7 @@ class _Shared(Pooled):
 
     def idle(self) -> bool:
         """In no transaction, and sound."""
-        status = self._pgconn.transaction_status
-        return status == TransactionStatus.IDLE and not (self.broken or self.lost)
+        return self._pgconn.transaction_status == IDLE and not (self.broken or self.lost)
 
     def terminate(self) -> None:
         """Close without waiting."""
@@ -125,7 +125,7 @@ class _Shared(Pooled):
         return converted(error)
 
     def _may_retry(self, error: psycopg.Error) -> bool:
-        return _is_stale(error) and self._pgconn.transaction_status == TransactionStatus.IDLE
+        return _is_stale(error) and self._pgconn.transaction_status == IDLE
 
     def _raw_result(self, cursor: Any, rows: Rows | None) -> RawResult:
         described = cursor.description
