@@ -14,7 +14,7 @@ from aorm.models.queryset import QuerySet
 from aorm.query import building
 from aorm.query.conditions import Q
 from aorm.query.draft import Draft
-from aorm.query.expressions import Exists, F, RawSQL, Slots, Value
+from aorm.query.expressions import F, RawSQL, Slots, Value
 from aorm.query.functions.comparison import Cast
 from aorm.query.shapes import shape_of
 from aorm.sql.checks import compile_check
@@ -168,8 +168,12 @@ def _validate_unique(
         return
     if depends_on(constraint.condition, model, exclude):
         return
-    both = Q(constraint.condition) & Q(Exists(rows.filter(constraint.condition)))
-    if condition_holds(both, values_of(instance, model, exclude), model, using):
+    values = values_of(instance, model, exclude)
+    if not values.keys() >= set(_names(constraint.condition)):
+        return
+    if condition_holds(constraint.condition, values, model, using) and (
+        rows.filter(constraint.condition).exists()
+    ):
         raise _violation(constraint)
 
 

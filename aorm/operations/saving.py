@@ -248,6 +248,7 @@ def save(
         if not update_fields:
             return
         update_fields = fields_to_update(instance, update_fields, db)
+        yield from _load_missing(instance, update_fields)
     elif not force_insert:
         update_fields = fields_to_update(instance, None, db)
     special = force_insert is not False and force_insert is not True
@@ -264,6 +265,22 @@ def save(
     else:
         yield from _update_or_insert(instance, plan, dialect, force_update, update_fields)
     instance._saved_to(db)
+
+
+def _load_missing(instance: Any, names: Any) -> Operation[None]:
+    """Load the deferred columns that are to be saved."""
+    held = instance.__dict__
+    missing = [
+        field.attname
+        for field in instance._meta.concrete_fields
+        if field.attname not in held
+        and not field.generated
+        and (field.name in names or field.attname in names)
+    ]
+    if missing:
+        yield from call(
+            TwoFaces(instance.refresh_from_db, instance.arefresh_from_db, fields=missing)
+        )
 
 
 def save_base(

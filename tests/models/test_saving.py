@@ -83,6 +83,15 @@ async def test_deferred_fields_are_not_saved(ask: Any) -> None:
     assert "born" not in queries[0].sql
 
 
+async def test_a_deferred_field_that_is_named_is_loaded_first(ask: Any) -> None:
+    await ask(Writer(name="Ada", born=1815).save)
+    writer = await ask(Writer.objects.only("name").get)
+    with ask.queries() as queries:
+        await ask(writer.save, update_fields=["born"])
+    assert verbs(queries) == ["SELECT", "UPDATE"]
+    assert (await ask(Writer.objects.get)).born == 1815
+
+
 async def test_what_the_database_makes_comes_back(ask: Any) -> None:
     page = Page(number=4)
     await ask(page.save)
