@@ -23,6 +23,7 @@ from aorm.query.expressions import (
     QueryNode,
     Slots,
     Subquery,
+    Transform,
     Value,
     int_kind,
 )
@@ -69,6 +70,8 @@ class Lookup(Expression):
         self.rhs = rhs
         if isinstance(rhs, Argument | Arguments | QueryNode):
             self._settle()
+        elif hasattr(rhs, "walk"):
+            self.rhs = self._bilateral(rhs)
 
     # --- operands ----------------------------------
 
@@ -166,6 +169,10 @@ class Lookup(Expression):
                 for item in rhs
             )
         elif isinstance(rhs, QueryNode | Subquery):
+            if self._transforms_both():
+                raise NotImplementedError(
+                    "Bilateral transformations on nested querysets are not implemented."
+                )
             self.accept_query(rhs)
 
     def _bilateral(self, rhs: Any) -> Any:
@@ -177,6 +184,14 @@ class Lookup(Expression):
         """The transforms of the left side that are for the right one as well."""
         found: list[Any] = getattr(self.lhs, "get_bilateral_transforms", list)()
         return found
+
+    @property
+    def has_given_value(self) -> bool:
+        """Whether the right side is a value that the converter went over."""
+        rhs = self.rhs
+        while isinstance(rhs, Transform) and rhs.bilateral:
+            rhs = rhs.lhs
+        return isinstance(rhs, Param)
 
     def accept(self, given: Argument) -> Any:
         """The parameter for a value; raises what the field raises for a wrong one."""

@@ -33,7 +33,7 @@ def _as_text(node: lk.Lookup, left: str) -> str:
 def render_pattern(node: lk.PatternLookup, compiler: Compiler) -> Rendered:
     left, right, params = sides(node, compiler)
     left = _as_text(node, left)
-    if not isinstance(node.rhs, Param):
+    if not node.has_given_value:
         right = _PATTERNS[node.pattern].format(_ESCAPED.format(f"({right})::text"))
     if isinstance(node, _CASELESS):
         return f"UPPER({left}) LIKE UPPER({right})", params

@@ -34,14 +34,14 @@ def _sides(node: lk.Lookup, compiler: Compiler) -> tuple[str, str, list[Any]]:
 
 def render_pattern(node: lk.PatternLookup, compiler: Compiler) -> Rendered:
     left, right, params = _sides(node, compiler)
-    if not isinstance(node.rhs, Param):
+    if not node.has_given_value:
         right = _PATTERNS[node.pattern].format(_ESCAPED.format(right))
     return f"{left} LIKE {right} ESCAPE '\\'", params
 
 
 def render_iexact(node: lk.IExact, compiler: Compiler) -> Rendered:
     left, right, params = _sides(node, compiler)
-    if isinstance(node.rhs, Param):
+    if node.has_given_value:
         right = _ESCAPED.format(right)
     return f"{left} LIKE {right} ESCAPE '\\'", params
 
