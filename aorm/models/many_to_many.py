@@ -27,6 +27,7 @@ class ManyToManyManager(RelatedManager):
 
     #: The attname of what the rows between hold of an instance.
     _key: ClassVar[str]
+    _key_is_pk: ClassVar[bool]
     rel: ClassVar[Any]
     reverse: ClassVar[bool]
     symmetrical: ClassVar[bool]
@@ -42,7 +43,9 @@ class ManyToManyManager(RelatedManager):
 
     @classmethod
     def _of(cls, instance: Any) -> Any:
-        if instance.__dict__.get(cls._key) is None or not instance._is_pk_set():
+        if instance.__dict__.get(cls._key) is None or not (
+            cls._key_is_pk or instance._is_pk_set()
+        ):
             cls._check(instance)
         return super()._of(instance)
 
@@ -85,10 +88,6 @@ class ManyToManyManager(RelatedManager):
                 self.source_field.foreign_related_fields, self.related_val, strict=True
             )
         }
-
-    def _pointed_to(self, instance: Any) -> Any:
-        values = self.source_field.get_foreign_related_value(instance)
-        return values[0] if len(values) == 1 else None
 
     def _filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # A later filter() on the relation means the same intermediate rows.
@@ -485,9 +484,11 @@ def create_forward_many_to_many_manager(
 ) -> Any:
     """The class of the managers of one side of a many-to-many field."""
     field, through = rel.field, rel.through
+    owner = rel.model if reverse else rel.related_model
     source, target = field.m2m_field_name(), field.m2m_reverse_field_name()
     if reverse:
         source, target = target, source
+    key = through._meta.get_field(source).foreign_related_fields[0].attname
     return made(
         ManyToManyManager,
         superclass,
@@ -502,7 +503,8 @@ def create_forward_many_to_many_manager(
         target_field_name=target,
         source_field=through._meta.get_field(source),
         target_field=through._meta.get_field(target),
-        _owner=rel.model if reverse else rel.related_model,
-        _key=through._meta.get_field(source).foreign_related_fields[0].attname,
+        _owner=owner,
+        _key=key,
+        _key_is_pk=key == owner._meta.pk.attname,
         _prefetch_cache_name=rel.accessor_name if reverse else field.name,
     )

@@ -18,6 +18,7 @@ from aorm.connections import arun, connections, run
 from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager
 from aorm.models.queryset import QuerySet
+from aorm.models.state import database_of
 from aorm.operations.prefetch import PREFETCHED, Plan, fetch_all, key_of, only_queryset
 from aorm.operations.routing import router
 from aorm.operations.saving import TwoFaces, save_step
@@ -149,47 +150,57 @@ class RelatedManager(BaseManager[Any]):
         raise NotImplementedError
 
     def _hold(
-        self, instances: Sequence[Any], lists: Sequence[list[Any]], given: Any
+        self,
+        instances: Sequence[Any],
+        keys: Sequence[Any],
+        lists: Sequence[list[Any]],
+        given: Any,
     ) -> Iterator[QuerySet[Any]]:
         """The QuerySets of prefetched objects, of one model's instances that start with this one.
 
         Args:
+            keys: the values of the instances by which objects are related to them.
             lists: the objects of each instance.
             given: the QuerySet that they were fetched with, or None for the manager's own.
         """
         base = self._all_related() if given is None else given
         template = self._apply_rel_filters(base)
-        # Their own lookups were followed with those of all the others.
-        template._prefetch_done = True
-        key = self._pointed_to(self.instance)
+        if template._prefetch_related_lookups:
+            # They were followed with those of all the others.
+            template._prefetch_done = True
         mark = len(base._values)
-        if type(key) not in (int, str) or template._values[mark:] != (key,):
+        alike = type(keys[0]) in (int, str) and template._values[mark:] == (keys[0],)
+        if not alike or router.routers or (database_of(self.instance) or "default") != "default":
             for instance, objects in zip(instances, lists, strict=True):
                 queryset = self._of(instance)._apply_rel_filters(base)
                 queryset._prefetch_done = True
                 queryset._result_cache = objects
                 yield queryset
             return
-        # They differ in the one value, which is bound as it is, and in what refers to it.
-        cls, shared, values = type(template), template.__dict__, base._values
-        for instance, objects in zip(instances, lists, strict=True):
-            key = self._pointed_to(instance)
+        # They differ in the one value, which is bound as it is, and in what refers to it;
+        # there is nobody who would ask for hints.
+        shared = template.__dict__
+        shared.pop("_hints", None)
+        cls, model, values = type(template), template.model, base._values
+        query, db = template._query, template._db
+        more = {
+            name: value
+            for name, value in shared.items()
+            if name not in ("model", "_query", "_values", "_db", "_result_cache")
+        }
+        knows = more.pop("_known_related_objects", None) is not None
+        for instance, key, objects in zip(instances, keys, lists, strict=True):
             queryset = _new(cls)
-            held = queryset.__dict__
-            held.update(shared)
-            held["_values"] = (*values, key)
-            held["_result_cache"] = objects
-            held["_hints"] = {**shared["_hints"], "instance": instance}
-            held.update(self._known(instance, key))
+            queryset.model = model
+            queryset._query = query
+            queryset._values = (*values, key)
+            queryset._db = db
+            queryset._result_cache = objects
+            if more:
+                queryset.__dict__.update(more)
+            if knows:
+                queryset._known_related_objects = {self.field: {key: instance}}
             yield queryset
-
-    def _pointed_to(self, instance: Any) -> Any:
-        """The value of an instance by which objects are related to it, where it is one."""
-        raise NotImplementedError
-
-    def _known(self, instance: Any, key: Any) -> dict[str, Any]:
-        """What a QuerySet of an instance's objects knows of the instance."""
-        return {}
 
     def _prefetch_base(
         self, instances: Sequence[Any], querysets: Sequence[Any] | None
@@ -338,20 +349,11 @@ class ReverseManyToOneManager(RelatedManager):
             queryset = queryset.filter(**{field.name: values[0]})
         else:
             queryset = queryset.filter(**self.core_filters)
-        queryset.__dict__.update(
-            self._known(self.instance, values[0] if len(values) == 1 else values)
-        )
+        if field.many_to_one:
+            # What points here is given its object without a query.
+            key = values[0] if len(values) == 1 else values
+            queryset._known_related_objects = {field: {key: self.instance}}
         return queryset
-
-    def _pointed_to(self, instance: Any) -> Any:
-        values = self.field.get_foreign_related_value(instance)
-        return values[0] if len(values) == 1 else None
-
-    def _known(self, instance: Any, key: Any) -> dict[str, Any]:
-        # What points here is given its object without a query.
-        if not self.field.many_to_one:
-            return {}
-        return {"_known_related_objects": {self.field: {key: instance}}}
 
     def get_prefetch_querysets(
         self, instances: Sequence[Any], querysets: Sequence[Any] | None = None

@@ -266,8 +266,8 @@ class _Walk:
             if path in self.done:
                 objects = self.done[path]
                 continue
-            if not all(map(_prepared, objects)):
-                return
+            if not hasattr(objects[0], "__dict__"):
+                return  # rows of values_list() and their like keep nothing
             to_attr, as_attr = lookup.get_current_to_attr(level)
             if as_attr:
                 _check_attribute(type(objects[0]), to_attr)
@@ -288,15 +288,6 @@ class _Walk:
                 self.followed.add(descriptor)
             else:
                 objects = _there_already(objects, part)
-
-
-def _prepared(instance: Any) -> bool:
-    """Give it a place for prefetched objects; False for what has no attributes, as a tuple."""
-    try:
-        instance.__dict__.setdefault(PREFETCHED, {})
-    except AttributeError:
-        return False
-    return True
 
 
 def _check(lookup: Prefetch, instance: Any, part: str, found: bool, useless: bool) -> None:
@@ -385,10 +376,15 @@ def _fetch_level(
         for instance in instances:
             by_model.setdefault(type(instance), []).append(instance)
         for alike in by_model.values():
-            lists = [groups.get(instance_key(instance), []) for instance in alike]
-            held = getattr(alike[0], to_attr)._hold(alike, lists, given)
+            keys = list(map(instance_key, alike))
+            lists = [groups.get(key) or [] for key in keys]
+            held = getattr(alike[0], to_attr)._hold(alike, keys, lists, given)
             for instance, queryset in zip(alike, held, strict=True):
-                instance.__dict__[PREFETCHED][cache_name] = queryset
+                kept = instance.__dict__
+                if PREFETCHED in kept:
+                    kept[PREFETCHED][cache_name] = queryset
+                else:
+                    kept[PREFETCHED] = {cache_name: queryset}
     return related, more
 
 
