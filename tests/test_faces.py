@@ -38,7 +38,7 @@ CASES = {
     ),
     "values": lambda ask: ask(list, Book.objects.order_by("pk").values("title", "author__age")),
     "aggregate": lambda ask: ask(Book.objects.aggregate, n=Count("pk")),
-    "annotate": lambda ask: ask(list, Author.objects.annotate(n=Count("books"))),
+    "annotate": lambda ask: ask(list, Author.objects.annotate(n=Count("books")).order_by("pk")),
     "count": lambda ask: ask(Book.objects.count),
     "exists": lambda ask: ask(Book.objects.exists),
     "first": lambda ask: ask(Book.objects.first),
