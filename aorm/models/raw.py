@@ -13,6 +13,11 @@ from aorm.operations.routing import router
 from aorm.steps import Operation
 
 
+def column_names(result: Any) -> list[str]:
+    """The names of a statement's columns."""
+    return [column[0] for column in result.description or ()]
+
+
 class RawQuerySet:
     """Lazy objects of a model from the rows of a statement.
 
@@ -70,7 +75,7 @@ class RawQuerySet:
     def columns(self) -> list[str]:
         """The names of the columns, with translations applied."""
         result = connections[self.db].run_raw(*self._statement())
-        return self._translated(result.columns)
+        return self._translated(column_names(result))
 
     def _translated(self, columns: Sequence[str]) -> list[str]:
         return [self.translations.get(name, name) for name in columns]
@@ -106,7 +111,7 @@ class RawQuerySet:
     def _objects(self, result: Any, database: Any) -> list[Any]:
         """The objects of the rows; ValueError where the key is not among the columns."""
         opts = self.model._meta
-        columns = self._translated(result.columns)
+        columns = self._translated(column_names(result))
         by_column = {field.column: field for field in opts.concrete_fields}
         by_column.update({f.attname: f for f in opts.concrete_fields if f.attname not in by_column})
         dialect = database.dialect

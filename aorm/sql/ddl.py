@@ -233,6 +233,6 @@ def drop_sql(models: Iterable[Any], dialect: Dialect) -> list[str]:
     # Without inline keys a circle is cut by dropping the constraints along with the table.
     cascade = "" if dialect.capabilities.inline_foreign_keys_only else " CASCADE"
     return [
-        f"DROP TABLE {dialect.quote(model._meta.db_table)}{cascade}"
+        f"DROP TABLE IF EXISTS {dialect.quote(model._meta.db_table)}{cascade}"
         for model in reversed(in_order(with_tables(models)))
     ]
