@@ -22,6 +22,9 @@ from aorm.query.conditions import Q
 from aorm.steps import Operation
 
 
+_new = object.__new__
+
+
 class ManyToManyManager(RelatedManager):
     """`book.tags` or `tag.books`."""
 
@@ -47,7 +50,11 @@ class ManyToManyManager(RelatedManager):
             cls._key_is_pk or instance._is_pk_set()
         ):
             cls._check(instance)
-        return super()._of(instance)
+        if not cls._start_plain:
+            return super()._of(instance)
+        manager = _new(cls)
+        manager.instance = instance
+        return manager
 
     @classmethod
     def _check(cls, instance: Any) -> None:

@@ -46,7 +46,7 @@ class RelatedManager(BaseManager[Any]):
 
     #: The classes that `manager(manager="name")` made.
     _variants: ClassVar[dict[type, Any]]
-    _superclass: ClassVar[type[BaseManager[Any]]]
+    _superclass: ClassVar[Any]
     _prefetch_cache_name: ClassVar[str]
     _start_plain: ClassVar[bool]
     #: The model whose instances have the manager.
@@ -213,7 +213,8 @@ class RelatedManager(BaseManager[Any]):
                 queryset = queryset.fetch_mode(mode)
         queryset._add_hints(instance=instances[0])
         database = queryset._db or self._db
-        return queryset.using(database) if database else queryset
+        based: QuerySet[Any] = queryset.using(database) if database else queryset
+        return based
 
     def _remove_prefetched_objects(self) -> None:
         for part in self._parts():
@@ -271,7 +272,7 @@ def narrowed(queryset: QuerySet[Any], condition: Q, columns: dict[str, str]) -> 
 
 
 @cache
-def _is_stock(manager_class: type[BaseManager[Any]], method: str) -> bool:
+def _is_stock(manager_class: Any, method: str) -> bool:
     """Whether a manager's method, on both faces, is the one that QuerySet has."""
     return all(
         inspect.unwrap(getattr(manager_class, name)) is inspect.unwrap(getattr(QuerySet, name))
