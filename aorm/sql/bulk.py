@@ -6,8 +6,6 @@
    is a statement of its own.
 """
 
-# ruff: noqa: S608 - all names in these texts come from `Dialect.quote`, all values are parameters
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from aorm.sql.dialect import Dialect
-from aorm.sql.dialects.values import kind_of, plain, sqlite_any
+from aorm.sql.dialects.sqlite_values import sqlite_any
+from aorm.sql.dialects.values import kind_of, plain
 
 
 def literal(value: Any, dialect: Dialect, field: Any = None) -> str:

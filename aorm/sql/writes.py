@@ -4,8 +4,6 @@ A statement is made once for its fields and kept with the options of the model. 
 the place of values leave that path: the statement is then made for this row.
 """
 
-# ruff: noqa: S608 - all names in these texts come from `Dialect.quote`, all values are parameters
-
 from __future__ import annotations
 
 import json

@@ -14,7 +14,7 @@ from aorm.sql.compiler import Compiler, Rendered
 from aorm.sql.dialect import DIALECTS, Dialect
 from aorm.sql.dialects import types
 from aorm.sql.dialects.sqlite_functions import FUNCTIONS
-from aorm.sql.dialects.values import SqliteValues
+from aorm.sql.dialects.sqlite_values import SqliteValues
 from aorm.sql.functions import FUNCTIONS as COMMON_FUNCTIONS
 from aorm.sql.functions import SQLITE_FUNCTIONS
 from aorm.sql.json import JSON, SQLITE_JSON
