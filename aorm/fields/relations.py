@@ -469,9 +469,9 @@ class ForeignKey(ForeignObject):
             to_field = to_field or (to._meta.pk and to._meta.pk.name)
         if not isinstance(on_delete, OnDelete):
             raise TypeError(
-                "on_delete must be callable: one of CASCADE, PROTECT, RESTRICT, SET_NULL, "
-                "SET_DEFAULT, SET(...), DO_NOTHING, DB_CASCADE, DB_SET_NULL, DB_SET_DEFAULT; "
-                f"not {on_delete!r}"
+                f"on_delete must be callable. {on_delete!r} is none of CASCADE, PROTECT, RESTRICT, "
+                "SET_NULL, SET_DEFAULT, SET(...), DO_NOTHING, DB_CASCADE, DB_SET_NULL, "
+                "DB_SET_DEFAULT"
             )
         rel = self.rel_class(
             self,

@@ -136,7 +136,9 @@ class Terminals(Chaining):
     def _first_operation(self) -> Operation[Any]:
         keep = self.ordered or not self._query.default_ordering
         queryset = self if keep else self._ordered_by_key("first")
-        results = yield from queryset._sliced(0, 1)._fetch_operation()
+        if queryset._result_cache is None:
+            queryset = queryset._sliced(0, 1)
+        results = yield from queryset._fetch_operation()
         return results[0] if results else None
 
     def _last_operation(self) -> Operation[Any]:
@@ -302,7 +304,7 @@ class Terminals(Chaining):
     # --- creating ----------------------------------
 
     def _create_operation(self, **kwargs: Any) -> Operation[Any]:
-        reverse_only = _reverse_names(self.model).intersection(kwargs)
+        reverse_only = self.model._meta._reverse_one_to_one_field_names.intersection(kwargs)
         if reverse_only:
             names = ", ".join(sorted(reverse_only))
             raise ValueError(f"The following fields do not exist in this model: {names}")
@@ -519,7 +521,7 @@ class Terminals(Chaining):
             raise TypeError("Cannot call delete() after .values() or .values_list()")
         doomed = self._for_writing()._without_values("doomed", _doomed)
         doomed._prefetch_related_lookups = ()
-        result = yield from delete_queryset(doomed)
+        result = yield from delete_queryset(doomed, origin=self)
         self._result_cache = None
         return result
 
@@ -636,19 +638,6 @@ def _called(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     return str(value)
-
-
-def _reverse_names(model: Any) -> frozenset[str]:
-    """The names of relations that only other models' columns make."""
-    opts = model._meta
-    found = opts.__dict__.get("_reverse_only")
-    if found is None:
-        found = opts.__dict__["_reverse_only"] = frozenset(
-            rel.get_accessor_name()
-            for rel in opts.related_objects
-            if not rel.one_to_one and rel.get_accessor_name()
-        )
-    return found  # type: ignore[no-any-return]
 
 
 def _PLAIN_PRE_SAVE(field: Any) -> Any:
