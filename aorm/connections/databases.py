@@ -42,6 +42,23 @@ class Operations:
         """The name as it is written in SQL."""
         return str(self._database.dialect.quote(name))
 
+    def integer_field_range(self, internal_type: str) -> tuple[int, int]:
+        """The least and the greatest integer that a column of this type of field holds."""
+        found: tuple[int, int] = self._database.dialect.integer_range(internal_type)
+        return found
+
+    def adapt_datefield_value(self, value: Any) -> Any:
+        """A date as the database's columns keep it."""
+        return self._database.dialect.adapted("DateField", value)
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        """A moment as the database's columns keep it."""
+        return self._database.dialect.adapted("DateTimeField", value)
+
+    def adapt_timefield_value(self, value: Any) -> Any:
+        """A time of day as the database's columns keep it."""
+        return self._database.dialect.adapted("TimeField", value)
+
 
 class Database:
     """A database under its alias: configuration, dialect and pools.

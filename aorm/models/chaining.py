@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from aorm.errors import NotSupportedError
 from aorm.fields.dates import DateField, DateTimeField
+from aorm.fields.lookup_registry import generation
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import router
 from aorm.query import building
@@ -640,11 +641,13 @@ class Chaining:
 
 def base_query(model: Any) -> Query:
     """The query for all rows of a model, made once."""
-    opts = model._meta
-    found = opts.__dict__.get("_base_query")
-    if found is None or found.model is not model:
-        found = opts.__dict__["_base_query"] = Query.all(model)
-    return found  # type: ignore[no-any-return]
+    derived = model._meta.derived
+    found: Query | None = derived.get(base_query)
+    if found is None or derived.get(generation) != generation():
+        # A lookup that was registered since may change what a name means.
+        found = derived[base_query] = Query.all(model)
+        derived[generation] = generation()
+    return found
 
 
 def flattened(values: Sequence[Any]) -> Sequence[Any]:
@@ -704,7 +707,7 @@ def named_expressions(args: Sequence[Any], kwargs: dict[str, Any], method: str) 
 def taken_names(model: Any) -> frozenset[str]:
     """The names that an annotation of this model cannot have."""
     opts = model._meta
-    found = opts.__dict__.get("_taken_names")
+    found = opts.derived.get(taken_names)
     if found is None:
         names: set[str] = set()
         for field in opts.get_fields():
@@ -714,7 +717,7 @@ def taken_names(model: Any) -> frozenset[str]:
             names.add(field.name)
             if getattr(field, "attname", None):
                 names.add(field.attname)
-        found = opts.__dict__["_taken_names"] = frozenset(names)
+        found = opts.derived[taken_names] = frozenset(names)
     return found  # type: ignore[no-any-return]
 
 

@@ -309,6 +309,8 @@ class Terminals(Chaining):
             names = ", ".join(sorted(reverse_only))
             raise ValueError(f"The following fields do not exist in this model: {names}")
         obj = self.model(**kwargs)
+        if self._fetch_mode is not None:
+            obj._state.fetch_mode = self._fetch_mode
         yield from save_step(obj, using=self._write_alias(), force_insert=True)
         return obj
 
@@ -488,15 +490,14 @@ class Terminals(Chaining):
             if not compiled.empty:
                 count = yield from perform(Execute(compiled.sql, compiled.bind(self._values)))
         for model, values in parents.items():
-            link = self.model._meta.get_ancestor_link(model)
-            wanted: Any = keys
-            if link is not None and link.primary_key is False:
-                wanted = yield from (
-                    self.model._base_manager.using(self._write_alias())
-                    .filter(pk__in=keys)
-                    ._as_values("flat", [link.attname], {})
-                    ._fetch_operation()
-                )
+            path = self.model._meta.get_path_to_parent(model)
+            names = "__".join(step.join_field.name for step in path)
+            wanted = yield from (
+                self.model._base_manager.using(self._write_alias())
+                .filter(pk__in=keys)
+                ._as_values("flat", [names], {})
+                ._fetch_operation()
+            )
             rows = type(self)(model, using=self._write_alias()).filter(pk__in=wanted)
             changed = yield from rows._update_operation(values)
             count = changed if count is None else count

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 from aorm.errors import FieldError, NotSupportedError
 from aorm.fields import base, dates, numbers, text, various
+from aorm.fields.constraints import ExpressionHolder
 from aorm.fields.lookup_registry import RegisterLookupMixin
 from aorm.query.shapes import field_key, freeze, normalised
 
@@ -525,6 +526,9 @@ class F(Combinable):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
+
+
+ExpressionHolder.expression_maker = F
 
 
 class Sliced(F):

@@ -418,7 +418,7 @@ def build_lookup(draft: Draft, lookups: list[str], lhs: Any, rhs: Any) -> Any:
 
 def _transformed(lhs: Any, name: str, lookups: list[str]) -> Any:
     field = lhs._output_field_or_none
-    transform = None if field is not None and field.is_relation else lhs.get_transform(name)
+    transform = lhs.get_transform(name) if hasattr(field, "get_transform") else None
     if transform is None:
         raise unsupported_lookup(lhs, name, lookups)
     return transform(lhs)

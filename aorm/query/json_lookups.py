@@ -227,12 +227,15 @@ class HasKeyLookup(lookups.BuiltinLookup):
             self.lhs = KeyTransform(key, self.lhs)
         self.rhs = None
 
-    def converter(self, sample: Any) -> Converter | None:
-        return None if isinstance(sample, str) else str
-
-    @property
-    def param_field(self) -> Any:
-        return _TEXT
+    def accept(self, given: Argument) -> Any:
+        try:
+            key = _simple_key(given.sample)
+        except lookups.OutOfRange:
+            given.volatile = True
+            self.key = str(given.sample)
+            return None
+        given.use(_simple_key)
+        return Param(given.slot, _TEXT, type(key), typed=False)
 
 
 @JSONField.register_lookup
@@ -245,16 +248,32 @@ class HasKeyOrArrayIndex(HasKey):
 
 
 class HasKeysLookup(HasKeyLookup):
-    """Whether an object has keys of a list."""
+    """Whether an object has keys of a list; `keys` are those that belong to the structure."""
+
+    keys: tuple[str, ...] | None = None
 
     def accept(self, given: Argument) -> Any:
         kinds: frozenset[type] = frozenset(map(type, given.sample))
-        given.use(_texts)
+        try:
+            _simple_keys(given.sample)
+        except lookups.OutOfRange:
+            given.volatile = True
+            self.keys = tuple(map(str, given.sample))
+            return None
+        given.use(_simple_keys)
         return Param(given.slot, _TEXT, (list, kinds), typed=False)
 
 
-def _texts(keys: Any) -> list[str]:
-    return [str(key) for key in keys]
+def _simple_key(key: Any) -> str:
+    """The key as a text; OutOfRange for one that cannot stand in every database's paths."""
+    text = str(key)
+    if '"' in text:
+        raise lookups.OutOfRange
+    return text
+
+
+def _simple_keys(keys: Any) -> list[str]:
+    return [_simple_key(key) for key in keys]
 
 
 @JSONField.register_lookup

@@ -17,7 +17,7 @@ from aorm.errors import EmptyResultSet, FullResultSet
 from aorm.query.draft import Draft
 from aorm.query.expressions import Expression, Param, QueryNode
 from aorm.query.query import Query
-from aorm.sql.compiled import ListParam
+from aorm.sql.compiled import ListParam, param_target
 from aorm.sql.dialect import Dialect, Identifier
 
 Rendered = tuple[str, list[Any]]
@@ -72,6 +72,12 @@ class Compiler:
             else:
                 raise TypeError(f"{kind.__name__} has no SQL on {self.dialect.vendor}")
         return found
+
+    def list_condition(self, left: str, node: Any, param: Param) -> Rendered:
+        """The condition that a value is in a list, which is one parameter."""
+        template, encode = self.dialect.list_template(node, param, self)  # type: ignore[attr-defined]
+        adapter = self.dialect.adapter(param_target(param))
+        return template % left, [ListParam(param, adapter, encode)]
 
     def subquery(self, node: QueryNode, **options: Any) -> Rendered:
         """The text of a query inside this one."""

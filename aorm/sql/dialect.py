@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from aorm.errors import FieldError
+from aorm.fields.dates import DateField, DateTimeField, TimeField
+from aorm.fields.numbers import INTEGER_RANGES
 from aorm.sql.capabilities import Capabilities
 
 Adapter = Callable[[Any], Any]
@@ -118,11 +120,25 @@ class Dialect:
             found = self._conversions[target] = self.values.conversion(self, target)
             return found
 
+    def adapted(self, internal_type: str, value: Any) -> Any:
+        """A date, time or moment in the form that columns of this type of field keep."""
+        adapter = None if value is None else self.adapter(_TEMPORAL[internal_type])
+        return value if adapter is None else adapter(value)
+
+    def integer_range(self, internal_type: str) -> tuple[int, int]:
+        """The least and the greatest integer of a column; the same in every database."""
+        return INTEGER_RANGES[internal_type]
+
     def __reduce__(self) -> Any:
         return (_dialect, (self.vendor, self.use_tz, self.time_zone))
 
 
 DIALECTS: dict[str, Dialect] = {}
+_TEMPORAL = {
+    "DateField": DateField(),
+    "DateTimeField": DateTimeField(),
+    "TimeField": TimeField(),
+}
 
 
 def _dialect(vendor: str, use_tz: bool, time_zone: str) -> Dialect:

@@ -22,6 +22,17 @@ class BareCompiler(Compiler):
 
     bare_columns = True
 
+    def __init__(self, dialect: Dialect, draft: Draft, values: list[Any]) -> None:
+        super().__init__(dialect, draft)
+        self.values = values
+
+    def list_condition(self, left: str, node: Any, param: Param) -> Rendered:
+        """A list is written out: a definition has no parameters."""
+        adapter = self.dialect.adapter(param_target(param))
+        items = self.values[param.slot]
+        bound = list(items) if adapter is None else list(map(adapter, items))
+        return f"{left} IN ({', '.join(['%s'] * len(bound))})", bound
+
 
 def _resolved(expression: Any, model: Any, *, for_save: bool) -> tuple[Any, Draft, list[Any]]:
     """An expression over one model's columns, and its values by slot."""
@@ -46,7 +57,7 @@ def inline_sql(expression: Any, model: Any, dialect: Dialect) -> str:
     if not hasattr(expression, "parametrised"):
         expression = Value(expression)
     resolved, draft, values = _resolved(expression, model, for_save=False)
-    compiler = BareCompiler(dialect, draft)
+    compiler = BareCompiler(dialect, draft, values)
     try:
         sql, params = compiler.compile(resolved)
     except FullResultSet:
@@ -93,7 +104,7 @@ def value_sql(
                 f'Failed to insert expression "{expression}" on {field}. F() expressions can only'
                 " be used to update, not to insert."
             )
-    rendered: Rendered = BareCompiler(dialect, draft).compile(resolved)
+    rendered: Rendered = BareCompiler(dialect, draft, values).compile(resolved)
     sql, params = finish(rendered, dialect)
     bound = [_bound(param, values, dialect) for param in params]
     if dialect.numbered and first > 1:

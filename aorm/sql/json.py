@@ -57,27 +57,40 @@ def _word_of(param: Param) -> str | None:
 
 # --- SQLite: paths --------------------------------------------------------------------------
 
+# Paths of old versions cannot name a key with a quotation mark: such a key is looked for among
+# all, and what it has goes on as the one item of a list.
+_ITEM = (
+    "(SELECT '[' || CASE type WHEN 'text' THEN JSON_QUOTE(value) WHEN 'null' THEN 'null'"
+    " WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE value END || ']'"
+    " FROM json_each({}, %s) WHERE key = %s)"
+)
+Place = tuple[str, list[Any], str]
 
-def json_path(keys: list[str]) -> str:
-    """The path of keys, where integers are indexes; negative ones count from the end."""
-    path = "$"
-    for key in keys:
-        index = j.index_of(key)
-        if index is None:
-            path += _member(key)
-        else:
-            path += f"[{index}]" if index >= 0 else f"[#{index}]"
-    return path
+
+def _step(place: Place, key: str) -> Place:
+    """From a place in a document to what has a key there."""
+    sql, params, path = place
+    if '"' in key:
+        return _ITEM.format(sql), [*params, path, key], "$[0]"
+    return sql, params, path + _member(key)
 
 
 def _member(key: str) -> str:
     return "." + json.dumps(key)
 
 
-def _document_and_path(node: j.KeyTransform, compiler: Compiler) -> tuple[str, list[Any], str]:
+def _place(node: j.KeyTransform, compiler: Compiler) -> Place:
+    """The document, its parameters and the path in it; negative indexes count from the end."""
     source, keys = node.keys
-    sql, params = compiler.compile(source)
-    return sql, params, json_path(keys)
+    place: Place = (*compiler.compile(source), "$")
+    for key in keys:
+        index = j.index_of(key)
+        if index is None:
+            place = _step(place, key)
+        else:
+            sql, params, path = place
+            place = sql, params, path + (f"[{index}]" if index >= 0 else f"[#{index}]")
+    return place
 
 
 def _with_path(pattern: str, sql: str, params: list[Any], path: str) -> Rendered:
@@ -102,7 +115,7 @@ _AS_JSON = (
 
 def sqlite_key(pattern: str) -> Renderer:
     def render(node: j.KeyTransform, compiler: Compiler, **options: Any) -> Rendered:
-        return _with_path(pattern, *_document_and_path(node, compiler))
+        return _with_path(pattern, *_place(node, compiler))
 
     return render
 
@@ -176,32 +189,39 @@ def render_key_isnull_sqlite(node: j.KeyTransformIsNull, compiler: Compiler) -> 
     if not isinstance(node.lhs, j.KeyTransform):
         return render_isnull(node, compiler)
     pattern = f"JSON_TYPE({{0}}) IS {'NULL' if node.truth else 'NOT NULL'}"
-    return _with_path(pattern, *_document_and_path(node.lhs, compiler))
+    return _with_path(pattern, *_place(node.lhs, compiler))
 
 
-def _prefix_of(node: lk.Lookup, compiler: Compiler) -> tuple[str, list[Any], str]:
-    """The document that has the keys, and the path to the object that is asked."""
+_HAS = "JSON_TYPE({0}) IS NOT NULL"
+
+
+def _object_of(node: lk.Lookup, compiler: Compiler) -> Place:
+    """The place of the object that is asked for keys."""
     if isinstance(node.lhs, j.KeyTransform):
-        return _document_and_path(node.lhs, compiler)
-    sql, params = compiler.compile(node.lhs)
-    return sql, params, "$"
+        return _place(node.lhs, compiler)
+    return (*compiler.compile(node.lhs), "$")
 
 
 def render_has_key_sqlite(node: j.HasKey, compiler: Compiler) -> Rendered:
-    sql, params, prefix = _prefix_of(node, compiler)
+    place = _object_of(node, compiler)
     if node.key is not None:
-        return f"JSON_TYPE({sql}, %s) IS NOT NULL", [*params, prefix + _member(node.key)]
+        return _with_path(_HAS, *_step(place, node.key))
+    sql, params, prefix = place
     if isinstance(node.rhs, Param):
         path = ListParam(node.rhs, None, lambda key: prefix + _member(str(key)))
-        return f"JSON_TYPE({sql}, %s) IS NOT NULL", [*params, path]
+        return _HAS.format(f"{sql}, %s"), [*params, path]
     key, key_params = compiler.compile(node.rhs)
-    text = f"JSON_TYPE({sql}, %s || JSON_QUOTE({key})) IS NOT NULL"
-    return text, [*params, f"{prefix}.", *key_params]
+    return _HAS.format(f"{sql}, %s || JSON_QUOTE({key})"), [*params, f"{prefix}.", *key_params]
 
 
-def sqlite_has_keys(pattern: str) -> Renderer:
+def sqlite_has_keys(connector: str, pattern: str) -> Renderer:
     def render(node: j.HasKeysLookup, compiler: Compiler) -> Rendered:
-        sql, params, prefix = _prefix_of(node, compiler)
+        place = _object_of(node, compiler)
+        if node.keys is not None:
+            parts = [_with_path(_HAS, *_step(place, key)) for key in node.keys]
+            text = connector.join(sql for sql, _ in parts)
+            return f"({text})", [param for _, found in parts for param in found]
+        sql, params, prefix = place
 
         def encode(keys: list[str]) -> str:
             return json.dumps([prefix + _member(key) for key in keys])
@@ -272,6 +292,9 @@ def render_has_key_postgresql(node: j.HasKey, compiler: Compiler) -> Rendered:
 def postgresql_has_keys(operator: str) -> Renderer:
     def render(node: j.HasKeysLookup, compiler: Compiler) -> Rendered:
         left, params = compiler.compile(node.lhs)
+        if node.keys is not None:
+            marks = ", ".join("%s" for _ in node.keys)
+            return f"{left} {operator} ARRAY[{marks}]::text[]", [*params, *node.keys]
         return f"{left} {operator} %s::text[]", [*params, ListParam(node.rhs, None, None)]
 
     return render
@@ -297,8 +320,8 @@ SQLITE_JSON: dict[type, Renderer] = {
     j.KeyTransformGt: sqlite_comparison(">", _value_sqlite),
     j.KeyTransformGte: sqlite_comparison(">=", _value_sqlite),
     j.HasKey: render_has_key_sqlite,
-    j.HasKeys: sqlite_has_keys("NOT EXISTS (SELECT 1 FROM {} WHERE {} IS NULL)"),
-    j.HasAnyKeys: sqlite_has_keys("EXISTS (SELECT 1 FROM {} WHERE {} IS NOT NULL)"),
+    j.HasKeys: sqlite_has_keys(" AND ", "NOT EXISTS (SELECT 1 FROM {} WHERE {} IS NULL)"),
+    j.HasAnyKeys: sqlite_has_keys(" OR ", "EXISTS (SELECT 1 FROM {} WHERE {} IS NOT NULL)"),
     j.DataContains: unsupported("contains"),
     j.ContainedBy: unsupported("contained_by"),
 }

@@ -16,7 +16,7 @@ from aorm.query import tuples
 from aorm.query.aggregates import Aggregate
 from aorm.query.conditions import NOTHING, Never, Where
 from aorm.query.functions.comparison import Cast, Coalesce
-from aorm.sql.compiled import ListParam, param_target
+from aorm.sql.compiled import param_target
 from aorm.sql.compiler import Compiler, Rendered
 
 # --- leaves ----------------------------------------
@@ -359,9 +359,8 @@ def render_in(node: lk.In, compiler: Compiler) -> Rendered:
         parts, params = operands(rhs, compiler)
         return f"{left} IN ({', '.join(parts)})", [*left_params, *params]
     if isinstance(rhs, e.Param):
-        template, encode = compiler.dialect.list_template(node, rhs, compiler)  # type: ignore[attr-defined]
-        adapter = compiler.dialect.adapter(param_target(rhs))
-        return template % left, [*left_params, ListParam(rhs, adapter, encode)]
+        sql, params = compiler.list_condition(left, node, rhs)
+        return sql, [*left_params, *params]
     right, params = compiler.compile(rhs)
     return f"{left} IN {right}", [*left_params, *params]
 

@@ -103,7 +103,7 @@ def test_tables_come_after_those_that_they_refer_to(dialect: Any) -> None:
     through = Book._meta.get_field("tags").remote_field.through
     assert in_order(with_tables([Book, Tag, Author])) == [Author, Book, Tag, through]
     dropped = drop_sql([Book, Tag, Author], dialect)
-    assert [text.split()[2] for text in dropped] == [
+    assert [text.split()[4] for text in dropped] == [
         '"writes_book_tags"',
         '"writes_tag"',
         '"writes_book"',
