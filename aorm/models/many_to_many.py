@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from aorm.connections import connections
 from aorm.fields.registry import hooks
 from aorm.models.manager import BaseManager, Manager
 from aorm.models.queryset import QuerySet
@@ -135,6 +136,9 @@ class ManyToManyManager(RelatedManager):
         if self._prefetched() is not None:
             return None
         database = self._db or router.db_for_read(self.through, instance=self.instance)
+        features = getattr(connections[database], "features", None)
+        if not getattr(features, "supports_foreign_keys", True):
+            return None
         manager = self.through._base_manager.db_manager(
             database, hints={"instance": self.instance}
         )
