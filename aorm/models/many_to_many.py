@@ -22,7 +22,6 @@ from aorm.operations.signals import m2m_changed, send_steps
 from aorm.query.conditions import Q
 from aorm.steps import Operation
 
-
 _new = object.__new__
 
 
