@@ -18,6 +18,7 @@ from aorm.fields.base import Field
 from aorm.query.conditions import NOTHING, Argument, Arguments, argument, collect_value
 from aorm.query.expressions import (
     INT8,
+    Col,
     Expression,
     Param,
     QueryNode,
@@ -249,9 +250,11 @@ def scalar_converter(lhs: Any, sample: Any) -> Converter | None:
     if isinstance(sample, list | tuple | set | frozenset | dict) and not getattr(
         field, "takes_collections", False
     ):
+        # The field's own error says more, where it has one.
+        field.get_prep_value(sample)
         raise refused(field, sample)
     if type(sample) in getattr(field, "plain_types", ()):
-        return _RANGES.get(field.get_internal_type()) if type(sample) is int else None
+        return RANGE_CHECKS.get(field.get_internal_type()) if type(sample) is int else None
     return never_none(field.get_prep_value)
 
 
@@ -275,29 +278,37 @@ def refused(field: Any, value: Any) -> Exception:
     )
 
 
-def _in_bits(bits: int) -> Converter:
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1)
-
+def _within(low: int, high: int) -> Converter:
     def check(value: Any) -> Any:
-        if low <= value < high:
+        if low <= value <= high:
             return value
         raise OutOfRange
 
     return check
 
 
-_SMALL, _NORMAL, _BIG = _in_bits(16), _in_bits(32), _in_bits(64)
-_RANGES: dict[str, Converter] = {
-    "SmallAutoField": _SMALL,
-    "SmallIntegerField": _SMALL,
-    "PositiveSmallIntegerField": _SMALL,
-    "AutoField": _NORMAL,
-    "IntegerField": _NORMAL,
-    "PositiveIntegerField": _NORMAL,
-    "BigAutoField": _BIG,
-    "BigIntegerField": _BIG,
-    "PositiveBigIntegerField": _BIG,
+RANGE_CHECKS: dict[str, Converter] = {
+    name: _within(low, high) for name, (low, high) in numbers.INTEGER_RANGES.items()
 }
+
+
+def _range_of(lhs: Any) -> tuple[int, int]:
+    """The integers that an operand can be: those of its column, else those of 64 bits."""
+    field = _field_of(lhs)
+    if isinstance(lhs, Col) and isinstance(field, numbers.IntegerField):
+        return numbers.INTEGER_RANGES.get(field.get_internal_type(), _INT8_RANGE)
+    return _INT8_RANGE
+
+
+_INT8_RANGE = (-INT8, INT8 - 1)
+
+
+def _misfit(lhs: Any, value: Any) -> bool:
+    """Whether a value is an integer that no row of an integer column can have."""
+    if type(value) is not int or not isinstance(_field_of(lhs), numbers.IntegerField):
+        return False
+    low, high = _range_of(lhs)
+    return not low <= value <= high
 
 
 def list_converter(item: Converter | None, kinds: frozenset[type]) -> Converter:
@@ -313,16 +324,16 @@ def list_converter(item: Converter | None, kinds: frozenset[type]) -> Converter:
     return convert
 
 
-def _fits(value: Any) -> bool:
-    return not isinstance(value, int) or -INT8 <= value < INT8
+def _without_misfits(low: int, high: int) -> Converter:
+    """Keeps of a list the ints that a column can have: others match no row."""
 
+    def convert(value: Any) -> list[Any]:
+        found = list(value)
+        if found and (min(found) < low or max(found) > high):
+            return [each for each in found if low <= each <= high]
+        return found
 
-def _without_misfits(value: Any) -> list[Any]:
-    """The ints that a column can have: others match no row."""
-    found = list(value)
-    if found and (min(found) < -INT8 or max(found) >= INT8):
-        return [each for each in found if -INT8 <= each < INT8]
-    return found
+    return convert
 
 
 # --- comparisons ----------------------------------------
@@ -337,7 +348,7 @@ class Exact(BuiltinLookup):
     lookup_name = "exact"
 
     def accept(self, given: Argument) -> Any:
-        if type(given.sample) is int and not _fits(given.sample) and _is_integer(self.lhs):
+        if _misfit(self.lhs, given.sample):
             given.volatile = True
             return NOTHING
         return super().accept(given)
@@ -351,10 +362,6 @@ class Exact(BuiltinLookup):
             )
         if isinstance(node, QueryNode):
             node.query = node.query.for_comparison()
-
-
-def _is_integer(lhs: Any) -> bool:
-    return isinstance(_field_of(lhs), numbers.IntegerField)
 
 
 @Field.register_lookup
@@ -373,7 +380,7 @@ class _Ordered(BuiltinLookup):
     above_all: bool
 
     def accept(self, given: Argument) -> Any:
-        if type(given.sample) is int and not _fits(given.sample) and _is_integer(self.lhs):
+        if _misfit(self.lhs, given.sample):
             given.volatile = True
             return NOTHING if self.above_all == (given.sample > 0) else EVERYTHING
         return super().accept(given)
@@ -497,7 +504,7 @@ class In(BuiltinLookup):
             )
         if rest <= plain:
             convert = list_converter(None, kinds)
-            return pipe(convert, _without_misfits) if rest == {int} else convert  # type: ignore[return-value]
+            return _kept(convert, self.lhs) if rest == {int} else convert
         return list_converter(getattr(field, "get_prep_value", None), kinds)
 
     def accept_query(self, node: Any) -> None:
@@ -514,6 +521,11 @@ def check_selected(query: Any, name: str, wanted: int = 1) -> None:
             f"The QuerySet value for the {name} lookup must have {wanted} selected fields"
             f" (received {number})"
         )
+
+
+def _kept(convert: Converter, lhs: Any) -> Converter:
+    fitting = _without_misfits(*_range_of(lhs))
+    return lambda value: fitting(convert(value))
 
 
 class PatternLookup(BuiltinLookup):

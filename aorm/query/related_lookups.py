@@ -7,7 +7,7 @@ from typing import Any
 from aorm.fields.relations import ForeignObject
 from aorm.query.expressions import QueryNode
 from aorm.query.lookups import (
-    _RANGES,
+    RANGE_CHECKS,
     Converter,
     Exact,
     GreaterThan,
@@ -59,7 +59,7 @@ def related_converter(lhs: Any, kind: type, sample: Any) -> Converter | None:
     while target.is_relation:
         target = target.target_field
     if kind in target.plain_types:
-        return _RANGES.get(target.get_internal_type()) if kind is int else None
+        return RANGE_CHECKS.get(target.get_internal_type()) if kind is int else None
     prepare: Converter = target.get_prep_value
     return prepare
 
