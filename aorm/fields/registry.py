@@ -54,7 +54,8 @@ class Hooks:
     the model classes, `parent_link(field)` that of a link to a parent, `manager()` a plain
     manager, `exists(field, value, instance)` says whether a foreign key's target is there,
     `validate_constraint(constraint, model, instance, exclude, using)` checks an instance,
-    `loads_plainly(model)` whether rows may become objects without any code of the user's.
+    `loads_plainly(model)` whether rows may become objects without any code of the user's, and
+    `generation()` counts what may change that answer.
     `model` is the base class of all models.
     """
 
@@ -66,6 +67,7 @@ class Hooks:
     exists: Callable[[Any, Any, Any], bool] | None = None
     validate_constraint: Callable[[Any, Any, Any, Any, str], None] | None = None
     loads_plainly: Callable[[Any], bool]
+    generation: Callable[[], int]
 
 
 hooks = Hooks()

@@ -14,7 +14,7 @@ from aorm.errors import NotSupportedError
 from aorm.fields.dates import DateField, DateTimeField
 from aorm.fields.lookup_registry import generation
 from aorm.models.shown import ShownQuery
-from aorm.operations.routing import router
+from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
 from aorm.query.conditions import Q, argument, collect_value
 from aorm.query.draft import Draft
@@ -155,6 +155,8 @@ class Chaining:
         """The alias of the database that would be asked."""
         if self._db is not None:
             return self._db
+        if not self._hints and router.is_idle:
+            return DEFAULT_DB_ALIAS
         if self._for_write:
             return router.db_for_write(self.model, **self._hints)
         return router.db_for_read(self.model, **self._hints)
@@ -225,22 +227,25 @@ class Chaining:
             values = tuple(map(normalised, values))
             kinds = tuple(map(shape_of, values))
             flat = flattened(values)
-        key = ("filter", tuple(kwargs), kinds, self._sticky_filter)
+        sticky = self._sticky_filter
+        key = ("filter", tuple(kwargs), kinds, sticky)
         derived = self._query.steps.get(key)
-        if derived is None or derived.bind is not None:
-            sticky = self._sticky_filter
+        if derived is not None:
+            bind = derived.bind
+            if bind is None:
+                return self._next(derived.query, (*self._values, *flat))
+            try:
+                return self._next(derived.query, self._values + bind(flat))
+            except OutOfRange:
+                pass  # these values need a query of their own
 
-            def apply(draft: Draft, slots: Slots) -> None:
-                pairs = [
-                    (name, argument(value, slots))
-                    for name, value in zip(kwargs, values, strict=True)
-                ]
-                add_q(draft, Q.create(pairs), sticky=sticky)
+        def apply(draft: Draft, slots: Slots) -> None:
+            pairs = [
+                (name, argument(value, slots)) for name, value in zip(kwargs, values, strict=True)
+            ]
+            add_q(draft, Q.create(pairs), sticky=sticky)
 
-            if derived is None:
-                derived = self._query.derive(key, flat, apply)
-            return self._after(derived, key, flat, apply)
-        return self._next(derived.query, self._values + tuple(flat))
+        return self._after(self._query.derive(key, flat, apply), key, flat, apply)
 
     def _remembering_databases(self: Self, values: Iterable[Any]) -> Self:
         """With the database that a QuerySet among the values is bound to."""

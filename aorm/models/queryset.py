@@ -110,23 +110,23 @@ class QuerySet(Terminals, Generic[T]):
 
     def __getitem__(self, key: Any) -> Any:
         """One result, or the QuerySet of a slice (a list where the slice has a step)."""
-        if not isinstance(key, int | slice):
-            raise TypeError(
-                f"QuerySet indices must be integers or slices, not {type(key).__name__}."
-            )
-        if isinstance(key, slice):
-            for place in (key.start, key.stop):
-                if place is not None and int(place) < 0:
-                    raise ValueError("Negative indexing is not supported.")
-        elif key < 0:
-            raise ValueError("Negative indexing is not supported.")
-        if self._result_cache is not None:
-            return self._result_cache[key]
         if isinstance(key, slice):
             start = None if key.start is None else int(key.start)
             stop = None if key.stop is None else int(key.stop)
+            if (start is not None and start < 0) or (stop is not None and stop < 0):
+                raise ValueError("Negative indexing is not supported.")
+            if self._result_cache is not None:
+                return self._result_cache[key]
             found = self._sliced(start, stop)
             return list(found)[:: key.step] if key.step else found
+        if not isinstance(key, int):
+            raise TypeError(
+                f"QuerySet indices must be integers or slices, not {type(key).__name__}."
+            )
+        if key < 0:
+            raise ValueError("Negative indexing is not supported.")
+        if self._result_cache is not None:
+            return self._result_cache[key]
         found = self._sliced(key, key + 1)
         found._fetch_all()
         return found._result_cache[0]  # type: ignore[index]

@@ -35,4 +35,10 @@ def loads_plainly(model: Any) -> bool:
     return found
 
 
+def generation() -> int:
+    """Counts the changes of what listens to the making of objects."""
+    return pre_init.generation + post_init.generation
+
+
 hooks.loads_plainly = loads_plainly
+hooks.generation = generation

@@ -44,9 +44,7 @@ class ShownQuery:
 
     def _compiled(self) -> Compiled:
         queryset = self._queryset
-        dialect = connections[queryset.db].dialect
-        query = queryset._query
-        compiled: Compiled = query.compiled.get(dialect) or compile_select(query, dialect)
+        compiled: Compiled = compile_select(queryset._query, connections[queryset.db].dialect)
         if compiled.empty:
             raise EmptyResultSet("no row can match this query, so it has no SQL")
         return compiled
@@ -61,14 +59,20 @@ class ShownQuery:
 
     def __str__(self) -> str:
         compiled = self._compiled()
-        found = _templates.get(compiled.sql)
-        if found is None:
-            found = _template(compiled.sql)
+        template, order = _templates.get(compiled.sql) or _template(compiled.sql)
         params = compiled.bind(self._queryset._values)
-        template, order = found
         if order is not None:
             params = [params[place] for place in order]
-        return template % tuple([_SHOWN.get(type(p), _quoted)(p) for p in params])
+        return template % tuple(
+            [
+                p
+                if type(p) is int
+                else "'" + p.replace("'", "''") + "'"
+                if type(p) is str
+                else _shown(p)
+                for p in params
+            ]
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
@@ -117,18 +121,14 @@ def _template(sql: str) -> tuple[str, tuple[int, ...] | None]:
     return text, places
 
 
-def _quoted(value: Any) -> str:
+def _shown(value: Any) -> str:
+    """A value as it would be written in SQL."""
     if isinstance(value, bytes | memoryview):
         return f"'\\x{bytes(value).hex()}'"
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int | float):
+        return str(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"({', '.join(_SHOWN.get(type(v), _quoted)(v) for v in value)})"
+        return f"({', '.join(map(_shown, value))})"
     return "'" + str(value).replace("'", "''") + "'"
-
-
-_SHOWN: dict[type, Any] = {
-    int: str,
-    float: repr,
-    bool: str,
-    type(None): lambda value: "NULL",
-    str: lambda value: "'" + value.replace("'", "''") + "'",
-}

@@ -36,7 +36,7 @@ from aorm.query.shapes import normalised, shape_of
 from aorm.query.state import Fixed
 from aorm.sql.change import compile_delete, compile_update
 from aorm.sql.select import compile_select
-from aorm.steps import Execute, Fetch, Operation, in_block, perform
+from aorm.steps import Operation, execute, fetch, in_block
 
 MAX_GET_RESULTS = 21
 _COUNT = Count("*")
@@ -66,7 +66,7 @@ class Terminals(Chaining):
             return (
                 compiled.decode((), None) if compiled.outputs is None else _empty_result(compiled)
             )
-        rows = yield from perform(Fetch(compiled.sql, compiled.bind(values)))
+        rows = yield from fetch(compiled.sql, compiled.bind(values))
         return compiled.decode(rows, loaded_for(alias, self._fetch_mode))  # type: ignore[no-any-return]
 
     def _fetch_operation(self) -> Operation[list[Any]]:
@@ -184,7 +184,7 @@ class Terminals(Chaining):
         compiled = compile_select(query, self._database().dialect)
         if compiled.empty:
             return False
-        rows = yield from perform(Fetch(compiled.sql, compiled.bind(self._values)))
+        rows = yield from fetch(compiled.sql, compiled.bind(self._values))
         return bool(rows)
 
     def _count_operation(self) -> Operation[int]:
@@ -207,7 +207,7 @@ class Terminals(Chaining):
         compiled = compile_select(query, self._database().dialect)
         if compiled.empty:
             return {n: _without_rows(query.annotations[n]) for n in aggregates}
-        rows = yield from perform(Fetch(compiled.sql, compiled.bind(queryset._values)))
+        rows = yield from fetch(compiled.sql, compiled.bind(queryset._values))
         return compiled.decode(rows, None)[0]  # type: ignore[no-any-return]
 
     def _aggregates(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -298,7 +298,7 @@ class Terminals(Chaining):
         if compiled.empty:
             return ""
         prefix = dialect.explain_prefix(format, options)
-        rows = yield from perform(Fetch(f"{prefix} {compiled.sql}", compiled.bind(self._values)))
+        rows = yield from fetch(f"{prefix} {compiled.sql}", compiled.bind(self._values))
         return "\n".join(" ".join(map(_shown, row)) for row in rows)
 
     # --- creating ----------------------------------
@@ -445,7 +445,7 @@ class Terminals(Chaining):
         compiled = compile_update(queryset._query, database.dialect)
         if compiled.empty:
             return 0
-        count: int = yield from perform(Execute(compiled.sql, compiled.bind(queryset._values)))
+        count: int = yield from execute(compiled.sql, compiled.bind(queryset._values))
         return count
 
     def _assigned(self, kwargs: Mapping[str, Any]) -> tuple[Any, dict[Any, dict[str, Any]]]:
@@ -488,7 +488,7 @@ class Terminals(Chaining):
             database = connections[self._write_alias()]
             compiled = compile_update(self._query, database.dialect)
             if not compiled.empty:
-                count = yield from perform(Execute(compiled.sql, compiled.bind(self._values)))
+                count = yield from execute(compiled.sql, compiled.bind(self._values))
         for model, values in parents.items():
             path = self.model._meta.get_path_to_parent(model)
             names = "__".join(step.join_field.name for step in path)
@@ -509,7 +509,7 @@ class Terminals(Chaining):
         compiled = compile_delete(queryset._query, connections[self._write_alias()].dialect)
         if compiled.empty:
             return 0
-        count: int = yield from perform(Execute(compiled.sql, compiled.bind(queryset._values)))
+        count: int = yield from execute(compiled.sql, compiled.bind(queryset._values))
         return count
 
     def _delete_operation(self) -> Operation[tuple[int, dict[str, int]]]:

@@ -27,6 +27,11 @@ class ConnectionRouter:
         self._made: list[Any] = []
 
     @property
+    def is_idle(self) -> bool:
+        """Whether there are no routers to ask."""
+        return not (self._given or settings.DATABASE_ROUTERS)
+
+    @property
     def routers(self) -> list[Any]:
         """The router objects that are asked."""
         if self._given is not None:

@@ -537,8 +537,8 @@ class PatternLookup(BuiltinLookup):
     def converter(self, sample: Any) -> Converter | None:
         if isinstance(sample, list | tuple | set | dict):
             raise refused(_field_of(self.lhs), sample)
-        pattern = self.pattern
-        return lambda value: pattern.format(escaped(value))
+        before, after = self.pattern.split("{}")
+        return lambda value: f"{before}{escaped(value)}{after}"
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "%": r"\%", "_": r"\_"})
@@ -546,7 +546,10 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "%": r"\%", "_": r"\_"})
 
 def escaped(value: Any) -> str:
     """The text with the wildcards of LIKE made ordinary."""
-    return str(value).translate(_ESCAPES)
+    text = str(value)
+    if "%" in text or "_" in text or "\\" in text:
+        return text.translate(_ESCAPES)
+    return text
 
 
 def escaped_exactly(value: Any) -> Any:

@@ -214,14 +214,10 @@ def binder(slots: Slots) -> Binder | None:
     ]
     if not wanted:
         return None
-    if len(wanted) == 1 and slots.next - first == 1:
-        ((_, convert),) = wanted
-        return lambda values: (convert(values[0]),)
-
-    def bind(values: Sequence[Any]) -> tuple[Any, ...]:
-        converted = list(values)
-        for place, convert in wanted:
-            converted[place] = convert(converted[place])
-        return tuple(converted)
-
-    return bind
+    names = {f"c{place}": convert for place, convert in wanted}
+    texts = [
+        f"c{place}(v[{place}]), " if f"c{place}" in names else f"v[{place}], "
+        for place in range(slots.next - first)
+    ]
+    made: Binder = eval(f"lambda v: ({''.join(texts)})", names)
+    return made

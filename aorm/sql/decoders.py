@@ -175,17 +175,25 @@ class ObjectDecoder:
         self.outputs = outputs
         self.source = source
         self.dialect = dialect
-        self.made: dict[tuple[bool, ...], Decode] = {}
         self.models = [each.model for each in _all_sources(source)]
+        self.made: dict[tuple[bool, ...], Decode] = {}
+        self.generation = -1
+        self.current: Decode
 
     def __call__(self, rows: Sequence[Any], loaded: Any) -> list[Any]:
+        if self.generation != hooks.generation():
+            self._choose()
+        return self.current(rows, loaded)
+
+    def _choose(self) -> None:
+        """Take the function that fits the hooks of the models as they are now."""
+        self.generation = hooks.generation()
         plain = tuple([hooks.loads_plainly(model) for model in self.models])
-        decode = self.made.get(plain)
-        if decode is None:
-            decode = self.made[plain] = guarded(
+        if plain not in self.made:
+            self.made[plain] = guarded(
                 lambda careful: _objects(self.outputs, self.source, self.dialect, careful)
             )
-        return decode(rows, loaded)
+        self.current = self.made[plain]
 
 
 def _all_sources(source: Source) -> list[Source]:
