@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aorm.conf import settings
 from aorm.connections import Database, connections
 from aorm.errors import ImproperlyConfigured
+from aorm.late import zoneinfo
 from aorm.models.fetch_modes import FetchMode
 from aorm.sql import inline  # noqa: F401  expressions in DDL and in single-row writes
 from aorm.sql.dialect import Dialect
@@ -87,6 +87,6 @@ def _database(alias: str, url: str, options: Mapping[str, Any]) -> Database:
 
 def _check_time_zone(name: str) -> None:
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         raise ImproperlyConfigured(f"there is no time zone {name!r}, e.g. Europe/Berlin") from error

@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from types import TracebackType
 
 from aorm.conf import settings
+from aorm.late import zoneinfo
 
 __all__ = [
     "activate",

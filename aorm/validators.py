@@ -5,7 +5,6 @@ Validators are compared by what they do, so that declarations can be compared.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 
 from aorm.errors import ValidationError
 from aorm.functional import LatePattern
+from aorm.late import ipaddress
 
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
 

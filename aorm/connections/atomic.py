@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import inspect
-import random
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -30,6 +28,7 @@ from aorm.errors import (
     OperationalError,
     TransactionManagementError,
 )
+from aorm.late import inspect, random
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -13,7 +13,6 @@ of asgiref, loaded when they are called.
 
 from __future__ import annotations
 
-import inspect
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -26,6 +25,7 @@ from aorm.connections import lazy
 from aorm.connections.sides import to_the_end
 from aorm.connections.transaction import Block, Callback, Transaction, is_ours
 from aorm.errors import SynchronousOnlyOperation, TransactionManagementError
+from aorm.late import inspect
 
 P = ParamSpec("P")
 R = TypeVar("R")

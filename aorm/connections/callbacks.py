@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 from aorm.connections.bridge import call_from_loop, call_from_thread
 from aorm.connections.transaction import Callback
+from aorm.late import logging
 
-_log = logging.getLogger("aorm.backends.base")
+_LOG = "aorm.backends.base"
 
 
 def call_back(callbacks: Iterable[Callback]) -> None:
@@ -42,7 +42,7 @@ async def acall_back(callbacks: Iterable[Callback]) -> None:
 def _report(callback: Callback, error: Exception) -> None:
     name = getattr(callback.function, "__qualname__", repr(callback.function))
     when = " during transaction" if callback.block is not None else ""
-    _log.error(
+    logging.getLogger(_LOG).error(
         f"Error calling {name} in on_commit(){when} ({error}).",
         exc_info=True,
     )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -21,6 +20,7 @@ from aorm.connections.sides import begin
 from aorm.connections.transaction import Block, Callback, begin_sql, place_of_caller
 from aorm.connections.turns import open_block
 from aorm.errors import TransactionManagementError
+from aorm.late import inspect
 
 FORBIDDEN = "This is forbidden when an 'atomic' block is active."
 

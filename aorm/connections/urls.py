@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import count
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from aorm.errors import ImproperlyConfigured, listed
+from aorm.late import pathlib, urls
 
 MEMORY = ":memory:"
 _memory_numbers = count(1)
@@ -112,7 +111,7 @@ class Address:
         self.target = (
             f"file:/aorm-{next(_memory_numbers)}?vfs=memdb"
             if name == MEMORY
-            else f"file:{quote(name)}"
+            else f"file:{urls.quote(name)}"
         )
 
     def __getitem__(self, option: str) -> Any:
@@ -145,7 +144,7 @@ def parse(url: str, keywords: Mapping[str, Any] | None = None) -> Address:
     Raises ImproperlyConfigured for an unknown scheme or option and for a malformed value.
     """
     try:
-        parts = urlsplit(str(url))
+        parts = urls.urlsplit(str(url))
         # in sqlite://:memory: the parser would see a port
         port = None if parts.scheme == "sqlite" else parts.port
     except ValueError:
@@ -155,15 +154,15 @@ def parse(url: str, keywords: Mapping[str, Any] | None = None) -> Address:
         raise ImproperlyConfigured(
             f"unknown database scheme {parts.scheme!r}; the known ones are {listed(SCHEMES)}"
         )
-    given: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
+    given: dict[str, Any] = dict(urls.parse_qsl(parts.query, keep_blank_values=True))
     if SCHEMES[parts.scheme][0] == "sqlite":
-        name = _sqlite_name(parts.netloc, unquote(parts.path))
+        name = _sqlite_name(parts.netloc, urls.unquote(parts.path))
     else:
-        name = unquote(parts.path.removeprefix("/"))
+        name = urls.unquote(parts.path.removeprefix("/"))
         place = {"host": parts.hostname, "port": port, "user": parts.username}
         given = {k: v for k, v in place.items() if v} | given
         given |= {"password": parts.password} if parts.password else {}
-        given |= {k: unquote(given[k]) for k in ("host", "user", "password") if k in given}
+        given |= {k: urls.unquote(given[k]) for k in ("host", "user", "password") if k in given}
         name = given.pop("dbname", name)
     return Address(parts.scheme, name, _checked(parts.scheme, given | dict(keywords or {})))
 
@@ -176,7 +175,7 @@ def _sqlite_name(place: str, path: str) -> str:
             "a SQLite URL is sqlite:///relative.db, sqlite:////absolute.db or sqlite://:memory:"
         )
     # absolute now: a later change of the working directory must not mean another file
-    return str(Path(path.removeprefix("/")).absolute())
+    return str(pathlib.Path(path.removeprefix("/")).absolute())
 
 
 def _checked(scheme: str, given: Mapping[str, Any]) -> dict[str, Any]:

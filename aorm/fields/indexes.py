@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from aorm.fields.constraints import (
     list_or_tuple,
     public_path,
 )
+from aorm.late import hashlib
 
 __all__ = ["Index"]
 

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +24,7 @@ from aorm.fields.composite import CompositePrimaryKey
 from aorm.fields.constraints import UniqueConstraint
 from aorm.fields.registry import Apps, current_apps, hooks
 from aorm.fields.rels import PathInfo
+from aorm.late import inspect
 
 if TYPE_CHECKING:
     from aorm.fields.base import Field

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 import warnings
 from collections import defaultdict
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from aorm.errors import listed
+from aorm.late import inspect
 
 F = TypeVar("F", bound=Callable[..., Any])
 ModelKey = tuple[str, str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import ipaddress
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 from aorm.errors import ValidationError
 from aorm.fields.base import NOT_PROVIDED, AnyField, Field, FieldOptions, N, is_expression
 from aorm.functional import Promise, cached_property
+from aorm.late import ipaddress
 from aorm.validators import MaxLengthValidator, ip_address_validators, is_ipv6_address
 
 __all__ = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 from aorm.connections.lazy import running_loop
 from aorm.errors import SynchronousOnlyOperation
+from aorm.late import difflib
 from aorm.models.fetch_modes import fetch_mode_of
 
 

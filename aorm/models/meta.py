@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -45,7 +44,7 @@ EXCEPTIONS: dict[str, tuple[type[Exception], ...]] = {
 
 def contributes(value: Any) -> bool:
     """Whether this part of a class body wants to be told about its class."""
-    return not inspect.isclass(value) and hasattr(value, "contribute_to_class")
+    return not isinstance(value, type) and hasattr(value, "contribute_to_class")
 
 
 class ModelBase(type):

@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
 from aorm.connections import arun, connections, run
+from aorm.late import inspect
 from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager
 from aorm.models.queryset import QuerySet
@@ -247,9 +247,7 @@ class RelatedManager(BaseManager[Any]):
 
     def _of_model(self, obj: Any) -> None:
         if not isinstance(obj, self.model):
-            raise TypeError(
-                f"'{self.model._meta.object_name}' instance expected, got {obj!r}"
-            )
+            raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {obj!r}")
 
 
 def narrowed(queryset: QuerySet[Any], condition: Q, columns: dict[str, str]) -> QuerySet[Any]:

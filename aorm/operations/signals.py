@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import inspect
-import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterable
@@ -17,13 +15,14 @@ from typing import Any, TypeAlias, TypeVar
 
 from aorm.connections import async_to_sync, sync_to_async
 from aorm.fields.registry import Apps, apps, model_key
+from aorm.late import inspect, logging
 from aorm.steps import Operation, call
 
 Receiver: TypeAlias = Callable[..., Any]
 Responses: TypeAlias = list[tuple[Receiver, Any]]
 F = TypeVar("F", bound=Receiver)
 
-logger = logging.getLogger("aorm.dispatch")
+_LOG = "aorm.dispatch"
 
 _NONE: tuple[Receiver, ...] = ()
 
@@ -258,7 +257,9 @@ class Signal:
 
     def _log(self, receiver: Receiver, error: Exception) -> None:
         name = getattr(receiver, "__qualname__", repr(receiver))
-        logger.error("Error calling %s in Signal.send_robust() (%s)", name, error, exc_info=error)
+        logging.getLogger(_LOG).error(
+            "Error calling %s in Signal.send_robust() (%s)", name, error, exc_info=error
+        )
 
 
 class ModelSignal(Signal):

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from itertools import count, product
@@ -14,6 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from aorm.errors import FieldError
+from aorm.late import difflib
 from aorm.query.expressions import Col, QueryNode, Ref, ResolvedOuterRef
 from aorm.query.joins import INNER, LOUTER, Join
 from aorm.query.paths import LOOKUP_SEP, JoinInfo, Path, choices, names_to_path

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
 import re
 import weakref
@@ -22,6 +21,7 @@ from typing import Any
 
 from aorm.errors import FieldError
 from aorm.fields.registry import hooks
+from aorm.late import inspect
 from aorm.query.expressions import Col
 from aorm.query.tuples import ColumnTuple
 from aorm.sql.conversions import special_conversion

@@ -5,9 +5,9 @@ They are the names that Django gives, so that either finds what the other made.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
+from aorm.late import hashlib
 from aorm.sql.dialect import MAX_IDENTIFIER, Dialect
 
 _DIGEST = 8

@@ -10,18 +10,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import math
 import operator
-import random
 import re
-import secrets
 import time
 import uuid
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+
+from aorm.late import hashlib, random, secrets, zoneinfo
 
 UTC = dt.timezone.utc  # noqa: UP017 (the object that Python 3.11 added is the same)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -60,7 +58,7 @@ def time_zone(name: str) -> dt.tzinfo:
         return UTC
     offset = _OFFSET.fullmatch(name)
     if offset is None:
-        return ZoneInfo(name)
+        return zoneinfo.ZoneInfo(name)
     sign, hours, minutes, seconds = offset.groups(default="0")
     distance = dt.timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds))
     return dt.timezone(-distance if sign == "-" else distance)
@@ -277,6 +275,10 @@ def _power(base: Any, exponent: Any) -> Any:
     return result
 
 
+def _random() -> float:
+    return random.random()
+
+
 def _uuid4() -> str:
     return uuid.uuid4().hex
 
@@ -448,7 +450,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *(Function(name, count, function) for name, count, function in _TIMES),
     *(Function(name, count, _unless_null(function)) for name, count, function in _PLAIN),
     *(Function(name, 1, aggregate) for name, aggregate in _AGGREGATES),
-    Function("RAND", 0, random.random, False),
+    Function("RAND", 0, _random, False),
     Function("aorm_uuid4", 0, _uuid4, False),
     Function("aorm_uuid7", 0, _uuid7, False),
 )

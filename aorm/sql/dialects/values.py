@@ -19,8 +19,8 @@ from enum import Enum
 from functools import cache, partial
 from itertools import count
 from typing import Any, ClassVar, NamedTuple
-from zoneinfo import ZoneInfo
 
+from aorm.late import zoneinfo
 from aorm.sql.dialect import Adapter, Conversion, Converter, Dialect
 from aorm.sql.dialects import json_text
 
@@ -138,7 +138,7 @@ def _json_dumps_with(encoder: Any, value: Any) -> Any:
 @cache
 def zone(name: str) -> datetime.tzinfo:
     """The time zone of this name."""
-    return UTC if name.upper() == "UTC" else ZoneInfo(name)
+    return UTC if name.upper() == "UTC" else zoneinfo.ZoneInfo(name)
 
 
 # --- names ----------------------------------------------------------------------

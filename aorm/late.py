@@ -1,0 +1,61 @@
+"""Modules of the standard library that are imported when something of them is first used.
+
+1. Their import takes milliseconds each, a quarter of all that `import aorm` would take, and a
+   program may never come to use them: they say what is wrong, look at user code, or belong to
+   one kind of field.
+2. They are used through the module (`hashlib.md5()`), never while a module of ours is imported.
+3. Modules of ours are never imported late: that would hide a cycle.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__all__ = [
+    "difflib",
+    "hashlib",
+    "inspect",
+    "ipaddress",
+    "logging",
+    "pathlib",
+    "random",
+    "secrets",
+    "urls",
+    "zoneinfo",
+]
+
+if TYPE_CHECKING:
+    import difflib
+    import hashlib
+    import inspect
+    import ipaddress
+    import logging
+    import pathlib
+    import random
+    import secrets
+    import urllib.parse as urls
+    import zoneinfo
+else:
+
+    class LateModule:
+        """Stands for a module; keeps what was used of it, so that only the first use is slow."""
+
+        def __init__(self, name: str) -> None:
+            self.__name__ = name
+
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(import_module(self.__name__), name)
+            setattr(self, name, found)
+            return found
+
+    difflib = LateModule("difflib")
+    hashlib = LateModule("hashlib")
+    inspect = LateModule("inspect")
+    ipaddress = LateModule("ipaddress")
+    logging = LateModule("logging")
+    pathlib = LateModule("pathlib")
+    random = LateModule("random")
+    secrets = LateModule("secrets")
+    urls = LateModule("urllib.parse")
+    zoneinfo = LateModule("zoneinfo")
