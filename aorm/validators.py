@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, NoReturn
 
@@ -19,13 +18,15 @@ from aorm.late import ipaddress
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
 
 
-@dataclass(frozen=True)
 class Counted:
     """A message that has another form for the number 1; `key` names the number."""
 
-    singular: str
-    plural: str
-    key: str
+    __slots__ = ("key", "plural", "singular")
+
+    def __init__(self, singular: str, plural: str, key: str) -> None:
+        self.singular = singular
+        self.plural = plural
+        self.key = key
 
     def __mod__(self, params: Any) -> str:
         return str((self.singular if params[self.key] == 1 else self.plural) % params)

@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from itertools import count, product
-from string import ascii_uppercase
 from typing import Any
 
 from aorm.errors import FieldError
@@ -96,7 +94,7 @@ class Draft(State):
             return alias
         alias = self._new_alias(join.alias or join.table)
         kind = LOUTER if join.nullable or self.joins[join.parent].kind == LOUTER else INNER  # type: ignore[index]
-        self.joins[alias] = replace(join, alias=alias, kind=kind)
+        self.joins[alias] = join._replace(alias=alias, kind=kind)
         self.refs[alias] = 1
         return alias
 
@@ -113,7 +111,7 @@ class Draft(State):
                 continue
             parent_is_outer = self.joins[join.parent].kind == LOUTER
             if (join.nullable or parent_is_outer) and join.kind != LOUTER:
-                self.joins[alias] = replace(join, kind=LOUTER)
+                self.joins[alias] = join._replace(kind=LOUTER)
                 todo.extend(
                     other
                     for other, each in self.joins.items()
@@ -127,7 +125,7 @@ class Draft(State):
             alias = todo.pop(0)
             join = self.joins[alias]
             if join.kind == LOUTER:
-                self.joins[alias] = replace(join, kind=INNER)
+                self.joins[alias] = join._replace(kind=INNER)
                 parent = join.parent
                 if parent is not None and self.joins[parent].kind == LOUTER:
                     todo.append(parent)
@@ -343,9 +341,8 @@ def _near(name: str, known: list[str]) -> list[str]:
 
 
 def _candidate_prefixes() -> Iterable[str]:
-    start = ascii_uppercase[ascii_uppercase.index("U") :] + ascii_uppercase[:20]
     for length in count(1):
-        for letters in product(start, repeat=length):
+        for letters in product("UVWXYZABCDEFGHIJKLMNOPQRST", repeat=length):
             prefix = "".join(letters)
             if prefix != "T":
                 yield prefix

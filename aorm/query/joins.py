@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from aorm.query.expressions import AND, OR
 
 INNER, LOUTER = "INNER JOIN", "LEFT OUTER JOIN"
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(NamedTuple):
     """One table: the base table (no parent), or one joined to its parent by pairs of columns."""
 
     alias: str
@@ -40,8 +38,7 @@ class Join:
         )
 
     def relabeled(self, aliases: dict[str, str]) -> Join:
-        return replace(
-            self,
+        return self._replace(
             alias=aliases.get(self.alias, self.alias),
             parent=None if self.parent is None else aliases.get(self.parent, self.parent),
             filtered=None if self.filtered is None else self.filtered.relabeled(aliases),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """The answers that SQL building asks for, instead of asking which database it is."""
 
     array_parameters: bool = False  # a list is one parameter: = ANY($1)

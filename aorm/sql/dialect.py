@@ -10,8 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aorm.errors import FieldError
 from aorm.fields.dates import DateField, DateTimeField, TimeField
@@ -29,8 +28,7 @@ class Identifier(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(NamedTuple):
     """How a value from the driver becomes the value of a field.
 
     `template` is an expression over `{0}` for generated decoders, for a value that is not None
@@ -51,26 +49,40 @@ class Values(Protocol):
     def conversion(self, dialect: Dialect, target: Any) -> Conversion | None: ...
 
 
-@dataclass(frozen=True, eq=False)
 class Dialect:
-    """The spelling and the values of one kind of database."""
+    """The spelling and the values of one kind of database; never changed after it was made."""
 
-    vendor: str
-    capabilities: Capabilities
-    renderers: Mapping[type, Any]
-    values: Values
-    data_types: Mapping[str, Any]
-    data_types_suffix: Mapping[str, str] = field(default_factory=dict)
-    data_type_check_constraints: Mapping[str, str] = field(default_factory=dict)
-    cast_types: Mapping[str, str] = field(default_factory=dict)
-    connection_functions: tuple[Any, ...] = ()
-    numbered: bool = False
-    max_name_length: int = MAX_IDENTIFIER
-    use_tz: bool = True
-    time_zone: str = "UTC"
-    _variants: dict[tuple[bool, str], Dialect] = field(default_factory=dict, repr=False)
-    _adapters: dict[Any, Adapter | None] = field(default_factory=dict, repr=False)
-    _conversions: dict[Any, Conversion | None] = field(default_factory=dict, repr=False)
+    def __init__(
+        self,
+        *,
+        vendor: str,
+        capabilities: Capabilities,
+        renderers: Mapping[type, Any],
+        values: Values,
+        data_types: Mapping[str, Any],
+        data_types_suffix: Mapping[str, str],
+        data_type_check_constraints: Mapping[str, str],
+        cast_types: Mapping[str, str],
+        connection_functions: tuple[Any, ...] = (),
+        numbered: bool = False,
+        max_name_length: int = MAX_IDENTIFIER,
+    ) -> None:
+        self.vendor = vendor
+        self.capabilities = capabilities
+        self.renderers = renderers
+        self.values = values
+        self.data_types = data_types
+        self.data_types_suffix = data_types_suffix
+        self.data_type_check_constraints = data_type_check_constraints
+        self.cast_types = cast_types
+        self.connection_functions = connection_functions
+        self.numbered = numbered
+        self.max_name_length = max_name_length
+        self.use_tz = True
+        self.time_zone = "UTC"
+        self._variants: dict[tuple[bool, str], Dialect] = {}
+        self._adapters: dict[Any, Adapter | None] = {}
+        self._conversions: dict[Any, Conversion | None] = {}
 
     @property
     def name(self) -> str:
@@ -81,12 +93,9 @@ class Dialect:
         key = (use_tz, time_zone)
         found = self._variants.get(key)
         if found is None:
-            found = self._variants[key] = replace(
-                self,
-                use_tz=use_tz,
-                time_zone=time_zone,
-                _adapters={},
-                _conversions={},
+            found = self._variants[key] = object.__new__(type(self))
+            found.__dict__.update(
+                self.__dict__, use_tz=use_tz, time_zone=time_zone, _adapters={}, _conversions={}
             )
         return found
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from aorm.fields.base import DatabaseDefault, Field, is_expression
 from aorm.query.conditions import Q
@@ -29,8 +28,7 @@ from aorm.sql.embedded import value_sql
 from aorm.steps import Execute, Fetch, Statement
 
 
-@dataclass(frozen=True)
-class Conflict:
+class Conflict(NamedTuple):
     """What an INSERT does with a row that is there already."""
 
     ignore: bool = False

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
 
 _SHORTEST_LONG_INTEGER = 19
 _ONLY_DIGITS_MATTER = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
@@ -40,23 +42,30 @@ def _guarded(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return loads
 
 
-loads: Callable[[str], Any]
-#: The same as `loads`, in one expression over `{0}` for generated code, and its names.
-TEMPLATE: str
-NAMES: dict[str, Any]
-try:
-    import orjson
-except ImportError:
-    loads, TEMPLATE, NAMES = scan, "json_loads({0})", {"json_loads": scan}
-else:
-    loads = _guarded(orjson.loads)
-    TEMPLATE = (
+class Reader(NamedTuple):
+    """`loads`, and the same in one expression over `{0}` for generated code, with its names."""
+
+    loads: Callable[[str], Any]
+    template: str
+    names: dict[str, Any]
+
+
+@cache
+def reader() -> Reader:
+    """The fastest reader that is installed."""
+    try:
+        # not at the top: it would be a tenth of the time that `import aorm` takes
+        orjson = import_module("orjson")
+    except ImportError:
+        return Reader(scan, "json_loads({0})", {"json_loads": scan})
+    return Reader(
+        _guarded(orjson.loads),
         "(json_parse({0}) if {0}.encode().translate(json_digits).find(json_long) < 0"
-        " else json_loads({0}))"
+        " else json_loads({0}))",
+        {
+            "json_parse": orjson.loads,
+            "json_digits": _ONLY_DIGITS_MATTER,
+            "json_long": _LONG_INTEGER,
+            "json_loads": json.loads,
+        },
     )
-    NAMES = {
-        "json_parse": orjson.loads,
-        "json_digits": _ONLY_DIGITS_MATTER,
-        "json_long": _LONG_INTEGER,
-        "json_loads": json.loads,
-    }

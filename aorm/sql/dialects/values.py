@@ -157,8 +157,7 @@ def named(function: Callable[..., Any], hint: str) -> tuple[str, dict[str, Any]]
 
 def json_conversion(field: Any) -> Conversion:
     decoder = getattr(field, "decoder", None)
-    loads: Callable[[str], Any] = json_text.loads
-    template, names = json_text.TEMPLATE, json_text.NAMES
+    loads, template, names = json_text.reader()
     if decoder is not None:
         loads = partial(json.loads, cls=decoder)
         name, names = named(loads, "json_loads")
