@@ -459,7 +459,7 @@ class Chaining:
                 return self._next(derived.query, self._values)
             values: list[Any] = []
         else:
-            key = ("order", tuple(map(shape_of, field_names)))
+            key = ("order", tuple(t if _is_text(t) else shape_of(t) for t in field_names))
             values = []
             for each in field_names:
                 if hasattr(each, "parametrised"):
