@@ -3,8 +3,8 @@
 1. `derive` gives the query of a next step by a hashable key; the first time the key is seen the
    step is worked out on a `Draft`, afterwards it is one look-up.
 2. The values belong to whoever holds the query: a tuple in which every `Param` finds its slot.
-3. A query remembers a bounded number of children; past it steps are worked out each time, so
-   that endless shapes cost time and never memory.
+3. The queries that stem from one root share a budget; when it is used up all of them forget
+   their children, so that endless shapes cost time now and then, and never memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aorm.query.draft import Draft
 from aorm.query.expressions import Col, OuterRef, QueryNode, ResolvedOuterRef, Slots
 from aorm.query.state import State
 
-MAX_CHILDREN = 1024
+MAX_INTERNED = 10_000
 Binder = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
@@ -28,14 +28,33 @@ class Derived(NamedTuple):
     bind: Binder | None
 
 
+class Budget:
+    """How many queries may stem from one root before all are forgotten."""
+
+    __slots__ = ("epoch", "left")
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.left = MAX_INTERNED
+
+    def spend(self) -> int:
+        """Count one more query; the epoch, in which alone remembered children count."""
+        self.left -= 1
+        if self.left < 0:
+            self.epoch += 1
+            self.left = MAX_INTERNED
+        return self.epoch
+
+
 class Query(State):
     """The structure of a query; never changed after it was made."""
 
-    __slots__ = ("__weakref__", "compiled", "memo", "steps")
+    __slots__ = ("__weakref__", "budget", "compiled", "epoch", "steps")
 
     steps: dict[Hashable, Derived]
     compiled: dict[Any, Any]
-    memo: dict[Any, Any]
+    budget: Budget
+    epoch: int
 
     @classmethod
     def all(cls, model: Any) -> Query:
@@ -43,15 +62,17 @@ class Query(State):
         return cls.frozen(Draft.fresh(model))
 
     @classmethod
-    def frozen(cls, draft: State) -> Query:
+    def frozen(cls, draft: State, budget: Budget | None = None) -> Query:
         """The query that a draft has become."""
         made = cls.__new__(cls)
         made.copy_state(draft)
-        made._start_memory()
+        made._start_memory(budget)
         return made
 
-    def _start_memory(self) -> None:
-        self.steps, self.compiled, self.memo = {}, {}, {}
+    def _start_memory(self, budget: Budget | None = None) -> None:
+        self.steps, self.compiled = {}, {}
+        self.budget = budget or Budget()
+        self.epoch = self.budget.epoch
 
     def derive(
         self,
@@ -68,18 +89,17 @@ class Query(State):
         slots = Slots(self.slots)
         apply(draft, slots)
         draft.slots = max(slots.next, draft.slots)
-        derived = Derived(Query.frozen(draft), binder(slots))
-        volatile = any(argument.volatile for argument in slots.arguments)
-        if not volatile and len(self.steps) < MAX_CHILDREN:
-            self.steps[key] = derived
+        derived = Derived(Query.frozen(draft, self.budget), binder(slots))
+        if not any(argument.volatile for argument in slots.arguments):
+            self._remember(key, derived)
         return derived
 
-    def remembered(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """What `make` gives, made once for this query."""
-        found = self.memo.get(key)
-        if found is None:
-            found = self.memo[key] = make()
-        return found
+    def _remember(self, key: Hashable, derived: Derived) -> None:
+        epoch = self.budget.spend()
+        if self.epoch != epoch:
+            self.epoch = epoch
+            self.steps.clear()
+        self.steps[key] = derived
 
     def changed(self, key: Hashable, change: Callable[[Draft], Any]) -> Query:
         """The query after a step that brings no values."""

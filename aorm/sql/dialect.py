@@ -10,16 +10,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aorm.errors import FieldError
 from aorm.fields.dates import DateField, DateTimeField, TimeField
 from aorm.fields.numbers import INTEGER_RANGES
+from aorm.late import hashlib
 from aorm.sql.capabilities import Capabilities
 
 Adapter = Callable[[Any], Any]
 Converter = Callable[[Any], Any]
+V = TypeVar("V")
 MAX_IDENTIFIER = 200
+MAX_CACHED = 10_000
 
 
 class Identifier(str):
@@ -100,7 +103,13 @@ class Dialect:
         return found
 
     def quote(self, name: str) -> Identifier:
-        """The name as an identifier; FieldError where it cannot be one."""
+        """The name as an identifier; FieldError where it cannot be one.
+
+        A name that the database would cut off ends in a hash of all of it instead, so that two
+        long names never become the same one.
+        """
+        if len(name) > self.max_name_length // 4:
+            name = shortened(name, self.max_name_length)
         if not name or "\0" in name:
             raise FieldError(
                 f"{name!r} cannot be a name in SQL: it is empty or has a null character"
@@ -118,16 +127,14 @@ class Dialect:
         try:
             return self._adapters[target]
         except KeyError:
-            found = self._adapters[target] = self.values.adapter(self, target)
-            return found
+            return _kept(self._adapters, target, self.values.adapter(self, target))
 
     def conversion(self, target: Any) -> Conversion | None:
         """What turns a driver's value into a value of this field; None: nothing."""
         try:
             return self._conversions[target]
         except KeyError:
-            found = self._conversions[target] = self.values.conversion(self, target)
-            return found
+            return _kept(self._conversions, target, self.values.conversion(self, target))
 
     def adapted(self, internal_type: str, value: Any) -> Any:
         """A date, time or moment in the form that columns of this type of field keep."""
@@ -140,6 +147,22 @@ class Dialect:
 
     def __reduce__(self) -> Any:
         return (_dialect, (self.vendor, self.use_tz, self.time_zone))
+
+
+def shortened(name: str, limit: int) -> str:
+    """A name of at most `limit` bytes in UTF-8."""
+    encoded = name.encode()
+    if len(encoded) <= limit or name[0] == '"':
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:12]
+    return f"{encoded[: limit - 13].decode(errors='ignore')}_{digest}"
+
+
+def _kept(cache: dict[Any, V], key: Any, value: V) -> V:
+    if len(cache) >= MAX_CACHED:
+        cache.clear()  # fields that are made for one query only would pile up
+    cache[key] = value
+    return value
 
 
 DIALECTS: dict[str, Dialect] = {}
