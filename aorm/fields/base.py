@@ -16,7 +16,7 @@ import datetime
 import decimal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import total_ordering
-from typing import Any, ClassVar, Self, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, Unpack, overload
 
 from aorm.conf import settings
 from aorm.errors import FieldError, ValidationError
@@ -29,8 +29,11 @@ from aorm.fields.choices import (
 from aorm.fields.columns import ColumnTypes
 from aorm.fields.lookup_registry import RegisterLookupMixin
 from aorm.fields.registry import apps
-from aorm.fields.typed import FieldOptions, N, Resolvable, Typed, V, is_expression
+from aorm.fields.typed import N, Resolvable, Typed, V, is_expression
 from aorm.functional import Promise, cached_property
+
+if TYPE_CHECKING:
+    from aorm.fields.keywords import FieldOptions
 
 __all__ = [
     "BLANK_CHOICE_DASH",
@@ -39,7 +42,6 @@ __all__ = [
     "AnyField",
     "DatabaseDefault",
     "Field",
-    "FieldOptions",
     "N",
     "Resolvable",
     "Typed",

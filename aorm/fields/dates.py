@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, overload
 from aorm import timezone
 from aorm.conf import settings
 from aorm.errors import ValidationError
-from aorm.fields.base import Field, FieldOptions, N, V, is_expression
+from aorm.fields.base import Field, N, V, is_expression
 from aorm.fields.dateparse import (
     duration_string,
     parse_date,
@@ -27,16 +27,11 @@ T = TypeVar("T")
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
 
+    from aorm.fields.keywords import DateOptions
+
     D = TypeVarWithDefault("D", default=dt.date)
 else:
     D = None
-
-
-class DateOptions(FieldOptions, total=False):
-    """The options of the fields that can take the present."""
-
-    auto_now: bool
-    auto_now_add: bool
 
 
 class _ClockField(Field[V, N]):

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, ClassVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from aorm.errors import ValidationError
-from aorm.fields.base import Field, FieldOptions, N, is_expression
+from aorm.fields.base import Field, N, is_expression
+
+if TYPE_CHECKING:
+    from aorm.fields.keywords import JSONOptions
 
 __all__ = ["JSONField"]
-
-
-class JSONOptions(FieldOptions, total=False):
-    """The options of a JSON field."""
-
-    encoder: Callable[..., Any] | None
-    decoder: Callable[..., Any] | None
 
 
 class JSONField(Field[Any, N]):

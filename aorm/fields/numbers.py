@@ -5,9 +5,9 @@ from __future__ import annotations
 import decimal
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import Any, ClassVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
-from aorm.fields.base import Field, FieldOptions, N, is_expression
+from aorm.fields.base import Field, N, is_expression
 from aorm.functional import Promise, cached_property
 from aorm.validators import (
     BaseValidator,
@@ -15,6 +15,9 @@ from aorm.validators import (
     MaxValueValidator,
     MinValueValidator,
 )
+
+if TYPE_CHECKING:
+    from aorm.fields.keywords import DecimalOptions
 
 __all__ = [
     "INTEGER_RANGES",
@@ -245,13 +248,6 @@ class FloatField(Field[float, N]):
             return float(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise _expected_a_number(self, value, error) from error
-
-
-class DecimalOptions(FieldOptions, total=False):
-    """The options of a decimal field."""
-
-    max_digits: int | None
-    decimal_places: int | None
 
 
 class DecimalField(Field[Decimal, N]):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
-from aorm.fields.base import Field, FieldOptions, N, is_expression
+from aorm.fields.base import Field, N, is_expression
 from aorm.functional import Promise
 from aorm.validators import (
     MaxLengthValidator,
@@ -15,19 +15,10 @@ from aorm.validators import (
     validate_unicode_slug,
 )
 
+if TYPE_CHECKING:
+    from aorm.fields.keywords import SlugOptions, TextOptions
+
 __all__ = ["CharField", "EmailField", "SlugField", "TextField", "URLField"]
-
-
-class TextOptions(FieldOptions, total=False):
-    """The options of a text field."""
-
-    db_collation: str | None
-
-
-class SlugOptions(TextOptions, total=False):
-    """The options of a slug field."""
-
-    allow_unicode: bool
 
 
 class _StringField(Field[str, N]):

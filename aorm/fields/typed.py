@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, overload
 
 if TYPE_CHECKING:
     # Defaults of type parameters come with Python 3.13; type checkers know them in all versions.
@@ -63,29 +62,3 @@ def is_expression(value: Any) -> bool:
         and not hasattr(kind, "__fspath__")
         and not isinstance(value, type)
     )
-
-
-class FieldOptions(TypedDict, total=False):
-    """The options that every field takes by keyword, `null` apart."""
-
-    primary_key: bool
-    max_length: int | None
-    unique: bool
-    blank: bool
-    db_index: bool
-    rel: Any
-    default: Any
-    editable: bool
-    serialize: bool
-    unique_for_date: str | None
-    unique_for_month: str | None
-    unique_for_year: str | None
-    choices: Any
-    help_text: Any
-    db_column: str | None
-    db_tablespace: str | None
-    auto_created: bool
-    validators: Iterable[Callable[[Any], None]]
-    error_messages: Mapping[str, str] | None
-    db_comment: str | None
-    db_default: Any

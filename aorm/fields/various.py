@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from aorm.errors import ValidationError
-from aorm.fields.base import NOT_PROVIDED, AnyField, Field, FieldOptions, N, is_expression
+from aorm.fields.base import NOT_PROVIDED, AnyField, Field, N, is_expression
 from aorm.functional import Promise, cached_property
 from aorm.late import ipaddress
 from aorm.validators import MaxLengthValidator, ip_address_validators, is_ipv6_address
+
+if TYPE_CHECKING:
+    from aorm.fields.keywords import AddressOptions
 
 __all__ = [
     "BinaryField",
@@ -137,13 +140,6 @@ class UUIDField(Field[uuid.UUID, N]):
         if isinstance(value, Promise):
             value = value._cast()
         return self.to_python(value)
-
-
-class AddressOptions(FieldOptions, total=False):
-    """The options of an address field."""
-
-    protocol: str
-    unpack_ipv4: bool
 
 
 class GenericIPAddressField(Field[str, N]):
