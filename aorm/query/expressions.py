@@ -465,7 +465,7 @@ class F(Combinable):
 
     @property
     def shape(self) -> Hashable:
-        return (F, self.name)
+        return (type(self), self.name)
 
     def collect(self, values: list[Any]) -> None:
         pass
@@ -584,7 +584,7 @@ class OuterRef(F):
     @property
     def shape(self) -> Hashable:
         name = self.name
-        return (OuterRef, name.shape if isinstance(name, F) else name)
+        return (type(self), name.shape if isinstance(name, F) else name)
 
     def resolve(self, scope: Any) -> Any:
         if isinstance(self.name, F):
@@ -704,7 +704,7 @@ class Value(Expression):
             kind = (value,)
         elif kind in (list, tuple):
             kind = (kind, len(value))
-        return (Value, kind, field_key(self._output_field))
+        return (type(self), kind, field_key(self._output_field))
 
     def collect(self, values: list[Any]) -> None:
         values.append(self.value)
@@ -1205,6 +1205,10 @@ class When(Expression):
         self.condition = condition
         self.result = expression_of(then)
 
+    @property
+    def allowed_default(self) -> bool:  # type: ignore[override]
+        return all(each.allowed_default for each in self.get_source_expressions())
+
     def get_source_fields(self) -> list[Any]:
         return [self.result._output_field_or_none]
 
@@ -1242,7 +1246,7 @@ class Case(Expression):
 
     @property
     def allowed_default(self) -> bool:  # type: ignore[override]
-        return False
+        return all(each.allowed_default for each in self.get_source_expressions())
 
     def __str__(self) -> str:
         cases = ", ".join(map(str, self.cases))
@@ -1276,7 +1280,7 @@ class QueryNode(Expression):
 
     def resolve(self, scope: Any) -> Any:
         clone = self.copy()
-        clone.query = self.query.resolved_inside(scope)
+        clone.query = self.query.resolved_inside(scope, self.base)
         return clone
 
     def shifted(self, offset: int) -> Any:
@@ -1337,13 +1341,10 @@ class Subquery(Expression):
         return self.source.query
 
     def _make_shape(self) -> Hashable:
-        return (
-            type(self),
-            self.source.shape,
-            self.template,
-            freeze(self.extra),
-            field_key(self._output_field),
-        )
+        options = {**self.__dict__, "template": self.template}
+        for name in ("source", "inner_values", "_shape", "_output_found"):
+            options.pop(name, None)
+        return (type(self), self.source.shape, freeze(options))
 
     def collect(self, values: list[Any]) -> None:
         values.extend(self.inner_values)
@@ -1387,6 +1388,8 @@ class Exists(Subquery):
 class RawSQL(Expression):
     """Text of SQL with `%s` for its values; the text is the caller's responsibility."""
 
+    allowed_default = True
+
     def __init__(self, sql: str, params: Sequence[Any] = (), output_field: Any = None) -> None:
         super().__init__(output_field)
         self.sql = sql
@@ -1394,7 +1397,7 @@ class RawSQL(Expression):
 
     def _make_shape(self) -> Hashable:
         kinds = tuple(Value(p).shape if not hasattr(p, "slot") else p.shape for p in self.params)
-        return (RawSQL, self.sql, kinds, field_key(self._output_field))
+        return (type(self), self.sql, kinds, field_key(self._output_field))
 
     def collect(self, values: list[Any]) -> None:
         values.extend(p for p in self.params if not isinstance(p, Param))

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -40,6 +41,10 @@ class OutOfRange(Exception):
 
 class NoneAtAll(OutOfRange):
     """A converter made None of a value."""
+
+
+class NothingLeft(OutOfRange):
+    """No item of a list is one that a row can have."""
 
 
 class PreparedNone(Exception):
@@ -150,6 +155,12 @@ class Lookup(Expression):
         return clone
 
     @property
+    def allowed_default(self) -> bool:  # type: ignore[override]
+        return all(
+            not hasattr(each, "resolve") or each.allowed_default for each in (self.lhs, self.rhs)
+        )
+
+    @property
     def output_field(self) -> Any:
         return _BOOLEAN
 
@@ -211,9 +222,9 @@ class Lookup(Expression):
                 given.volatile = True
                 raise PreparedNone from None
             except OutOfRange:
-                kind = int_kind(given.sample)
+                convert = None if type(given.sample) is int else self.param_field.get_prep_value
+                kind = int_kind(given.sample if convert is None else convert(given.sample))
                 options["typed"] = True
-                convert = None
                 given.volatile = True
         given.use(convert)
         options.setdefault("typed", False)
@@ -239,7 +250,8 @@ class Lookup(Expression):
 
 
 def _field_of(lhs: Any) -> Any:
-    return lhs._output_field_or_none
+    field = lhs._output_field_or_none
+    return field.output_field if getattr(field, "generated", False) else field
 
 
 def scalar_converter(lhs: Any, sample: Any) -> Converter | None:
@@ -253,9 +265,17 @@ def scalar_converter(lhs: Any, sample: Any) -> Converter | None:
         # The field's own error says more, where it has one.
         field.get_prep_value(sample)
         raise refused(field, sample)
+    check = RANGE_CHECKS.get(column_of(field).get_internal_type())
     if type(sample) in getattr(field, "plain_types", ()):
-        return RANGE_CHECKS.get(field.get_internal_type()) if type(sample) is int else None
-    return never_none(field.get_prep_value)
+        return check if type(sample) is int else None
+    return pipe(never_none(field.get_prep_value), check)
+
+
+def column_of(field: Any) -> Any:
+    """The field that says what the column of a field holds: the end of relations."""
+    while getattr(field, "is_relation", False) and hasattr(field, "path_infos"):
+        field = field.path_infos[-1].target_fields[-1]
+    return getattr(field, "output_field", field)
 
 
 def never_none(prepare: Converter) -> Converter:
@@ -294,7 +314,7 @@ RANGE_CHECKS: dict[str, Converter] = {
 
 def _range_of(lhs: Any) -> tuple[int, int]:
     """The integers that an operand can be: those of its column, else those of 64 bits."""
-    field = _field_of(lhs)
+    field = column_of(_field_of(lhs))
     if isinstance(lhs, Col) and isinstance(field, numbers.IntegerField):
         return numbers.INTEGER_RANGES.get(field.get_internal_type(), _INT8_RANGE)
     return _INT8_RANGE
@@ -305,8 +325,13 @@ _INT8_RANGE = (-INT8, INT8 - 1)
 
 def _misfit(lhs: Any, value: Any) -> bool:
     """Whether a value is an integer that no row of an integer column can have."""
-    if type(value) is not int or not isinstance(_field_of(lhs), numbers.IntegerField):
+    field = column_of(_field_of(lhs))
+    if not isinstance(field, numbers.IntegerField):
         return False
+    if type(value) is not int:
+        if not isinstance(value, str | float | decimal.Decimal):
+            return False
+        value = field.get_prep_value(value)
     low, high = _range_of(lhs)
     return not low <= value <= high
 
@@ -322,6 +347,18 @@ def list_converter(item: Converter | None, kinds: frozenset[type]) -> Converter:
         return [item(each) for each in value if each is not None]
 
     return convert
+
+
+def with_rest(convert: Converter) -> Converter:
+    """The preparation of a list; one of which nothing is left is another structure."""
+
+    def checked(value: Any) -> Any:
+        found = convert(value)
+        if not found:
+            raise NothingLeft
+        return found
+
+    return checked
 
 
 def _without_misfits(low: int, high: int) -> Converter:
@@ -468,10 +505,12 @@ class In(BuiltinLookup):
         if not kinds - {type(None)}:
             given.use(None)
             return NOTHING
-        convert = self.list_converter(sample, kinds)
-        converted = convert(sample)
+        convert = with_rest(self.list_converter(sample, kinds))
         given.use(convert)
-        if not converted:
+        try:
+            convert(sample)
+        except NothingLeft:
+            given.use(None)
             given.volatile = True
             return NOTHING
         return Param(given.slot, self.param_field, (list, kinds), typed=False)
@@ -502,10 +541,8 @@ class In(BuiltinLookup):
             raise refused(
                 field, next(i for i in sample if isinstance(i, list | tuple | set | dict))
             )
-        if rest <= plain:
-            convert = list_converter(None, kinds)
-            return _kept(convert, self.lhs) if rest == {int} else convert
-        return list_converter(getattr(field, "get_prep_value", None), kinds)
+        prepare = None if rest <= plain else getattr(field, "get_prep_value", None)
+        return fitting(list_converter(prepare, kinds), self.lhs)
 
     def accept_query(self, node: Any) -> None:
         check_selected(node.query, "'in'")
@@ -523,9 +560,12 @@ def check_selected(query: Any, name: str, wanted: int = 1) -> None:
         )
 
 
-def _kept(convert: Converter, lhs: Any) -> Converter:
-    fitting = _without_misfits(*_range_of(lhs))
-    return lambda value: fitting(convert(value))
+def fitting(convert: Converter, lhs: Any) -> Converter:
+    """The preparation of a list for an operand, which may be one of integers."""
+    if not isinstance(column_of(_field_of(lhs)), numbers.IntegerField):
+        return convert
+    keep = _without_misfits(*_range_of(lhs))
+    return lambda value: keep(convert(value))
 
 
 class PatternLookup(BuiltinLookup):
@@ -538,7 +578,14 @@ class PatternLookup(BuiltinLookup):
         if isinstance(sample, list | tuple | set | dict):
             raise refused(_field_of(self.lhs), sample)
         before, after = self.pattern.split("{}")
-        return lambda value: f"{before}{escaped(value)}{after}"
+
+        def convert(value: Any) -> str:
+            text = value if type(value) is str else str(value)
+            if "%" in text or "_" in text or "\\" in text:
+                text = text.translate(_ESCAPES)
+            return f"{before}{text}{after}"
+
+        return convert
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "%": r"\%", "_": r"\_"})
@@ -604,6 +651,14 @@ class IRegex(Regex):
     lookup_name = "iregex"
 
 
+def _any_checked(lhs: Any) -> Converter | None:
+    """The preparation of a value of any type, which may be None."""
+    field = _field_of(lhs)
+    prepare = getattr(field, "get_prep_value", None)
+    check = RANGE_CHECKS.get(column_of(field).get_internal_type()) if prepare else None
+    return pipe(prepare, check and (lambda value: value if value is None else check(value)))
+
+
 @Field.register_lookup
 class Range(BuiltinLookup):
     lookup_name = "range"
@@ -615,6 +670,7 @@ class Range(BuiltinLookup):
             raise ValueError(f"the value of a 'range' lookup must be a pair, not {sample!r}")
         first, last = (scalar_converter(self.lhs, item) for item in sample)
         kinds = frozenset(map(type, sample))
+        prepare = getattr(_field_of(self.lhs), "get_prep_value", None)
 
         def convert(value: Any) -> Any:
             if len(value) != 2:
@@ -625,17 +681,18 @@ class Range(BuiltinLookup):
         typed = False
         if len(kinds) > 1:
             # The shape says which types are in the pair, not where: prepare each by itself.
-            prepare = getattr(_field_of(self.lhs), "get_prep_value", None)
-            first = last = prepare
+            first = last = _any_checked(self.lhs)
+        found = sample
         try:
             convert(sample)
         except OutOfRange:
-            first = last = None
+            first = last = prepare
+            found = convert(sample)
             typed, given.volatile = True, True
         given.use(convert)
         return Items(
             Param(given.slot, self.param_field, int_kind(v) if typed else None, item=i, typed=typed)
-            for i, v in enumerate(sample)
+            for i, v in enumerate(found)
         )
 
     def _settle(self) -> None:

@@ -50,6 +50,7 @@ class Collate(Func):
     """
 
     function = "COLLATE"
+    allowed_default = False
     template = "%(expressions)s %(function)s %(collation)s"
 
     def __init__(self, expression: Any, collation: str) -> None:
