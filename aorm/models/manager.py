@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import copy
 import importlib
-import inspect
 from collections.abc import Callable
 from functools import wraps
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from aorm.models.queryset import MANAGER_HOOK, QuerySet
@@ -57,9 +57,7 @@ class ManagerDescriptor:
             )
         options = owner._meta
         if options.abstract:
-            raise AttributeError(
-                f"Manager isn't available; {options.object_name} is abstract"
-            )
+            raise AttributeError(f"Manager isn't available; {options.object_name} is abstract")
         if options.swapped:
             raise AttributeError(
                 f"Manager isn't available; {options.label!r} has been swapped for "
@@ -154,8 +152,9 @@ class BaseManager(Generic[M]):
     ) -> dict[str, Callable[..., Any]]:
         """The methods that `from_queryset` copies, by name."""
         methods = {}
-        for name, method in inspect.getmembers(queryset_class, inspect.isfunction):
-            if hasattr(cls, name):
+        for name in dir(queryset_class):
+            method = getattr(queryset_class, name, None)
+            if not isinstance(method, FunctionType) or hasattr(cls, name):
                 continue
             only = getattr(method, "queryset_only", None)
             if only or (only is None and name.startswith("_")):
@@ -254,15 +253,19 @@ class BaseManager(Generic[M]):
         return self.get_queryset()
 
 
+def _pattern(self: Any, *args: Any, **kwargs: Any) -> Any:
+    return self.get_queryset().method(*args, **kwargs)
+
+
 def _copied(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    """The manager's version of a QuerySet method, straight-line code with the name in it."""
-    source = (
-        f"def {name}(self, *args, **kwargs):\n"
-        f"    return self.get_queryset().{name}(*args, **kwargs)\n"
-    )
-    namespace: dict[str, Any] = {}
-    exec(source, namespace)
-    copied: Any = wraps(method)(namespace[name])
+    """The manager's version of a QuerySet method, straight-line code with the name in it.
+
+    The name is put into code that is compiled already: there are a hundred methods.
+    """
+    code = _pattern.__code__
+    names = tuple(name if each == "method" else each for each in code.co_names)
+    renamed = code.replace(co_name=name, co_qualname=method.__qualname__, co_names=names)
+    copied: Any = wraps(method)(FunctionType(renamed, globals()))
     copied._copied_from = method
     made: Callable[..., Any] = copied
     return made
@@ -293,7 +296,6 @@ class EmptyManager(Manager[M]):
 
     def get_queryset(self) -> QuerySet[M]:
         return super().get_queryset().none()
-
 
 
 def _as_manager(queryset_class: type[QuerySet[Any]]) -> Any:
