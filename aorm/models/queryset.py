@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aorm.connections import arun, astream, connections, run, stream
 from aorm.errors import NotSupportedError
-from aorm.models.chaining import REPR_OUTPUT_SIZE
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
-from aorm.models.terminals import Terminals
+from aorm.models.writing import Writing
 from aorm.query.expressions import AND, OR, XOR
 from aorm.sql.select import compile_select
 from aorm.steps import Fetch, Operation
@@ -32,9 +31,10 @@ from aorm.steps import Fetch, Operation
 T = TypeVar("T", covariant=True)
 R = TypeVar("R")
 CHUNK_SIZE = 2000
+REPR_OUTPUT_SIZE = 20
 
 
-class QuerySet(Terminals, Generic[T]):
+class QuerySet(Writing, Generic[T]):
     """A lazy set of rows.
 
     Args:

@@ -1,12 +1,8 @@
-"""What a QuerySet asks and does in a database: each thing once, as an operation.
-
-The public methods of both faces stand in `aorm.models.queryset`, a line each.
-"""
+"""What a QuerySet changes in a database: each thing once, as an operation."""
 
 from __future__ import annotations
 
-from collections import namedtuple
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aorm.connections import connections
@@ -14,292 +10,28 @@ from aorm.errors import (
     FieldDoesNotExist,
     FieldError,
     IntegrityError,
-    NotSupportedError,
     listed,
 )
-from aorm.models.chaining import Chaining
-from aorm.models.rows import loaded_for
+from aorm.models.reading import Reading
 from aorm.operations import bulk
 from aorm.operations.deletion import delete_queryset
-from aorm.operations.prefetch import prefetch_related_objects_operation
-from aorm.operations.routing import router
 from aorm.operations.saving import save_step
 from aorm.query import building
 from aorm.query.aggregates import Count
-from aorm.query.aggregation import aggregated
 from aorm.query.conditions import argument, collect_value
 from aorm.query.draft import Draft
 from aorm.query.expressions import Param, Slots
 from aorm.query.filters import Scope
-from aorm.query.query import Query
 from aorm.query.shapes import normalised, shape_of
-from aorm.query.state import Fixed
 from aorm.sql.change import compile_delete, compile_update
-from aorm.sql.select import compile_select
-from aorm.steps import Operation, execute, fetch, in_block
+from aorm.steps import Operation, execute, in_block
 
 MAX_GET_RESULTS = 21
 _COUNT = Count("*")
 
 
-class Terminals(Chaining):
-    """The operations of a QuerySet."""
-
-    def _database(self) -> Any:
-        return connections[self._db or self.db]
-
-    def _write_alias(self) -> str:
-        return self._db or router.db_for_write(self.model, **self._hints)
-
-    # --- reading ----------------------------------
-
-    def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
-        """The results of a query, decoded."""
-        alias = self._db or self.db
-        if self._inner_db is not None and self._inner_db != alias:
-            raise ValueError(
-                "Subqueries aren't allowed across different databases. Force the inner query to be"
-                " evaluated using `list(inner_query)`."
-            )
-        compiled = compile_select(query, connections[alias].dialect)
-        if compiled.empty:
-            return (
-                compiled.decode((), None) if compiled.outputs is None else _empty_result(compiled)
-            )
-        rows = yield from fetch(compiled.sql, compiled.bind(values))
-        return compiled.decode(rows, loaded_for(alias, self._fetch_mode))  # type: ignore[no-any-return]
-
-    def _fetch_operation(self) -> Operation[list[Any]]:
-        """All results, with what is prefetched; kept as the result cache."""
-        found = self._result_cache
-        if found is None:
-            found = yield from self._rows_operation(self._query, self._values)
-            if self._known_related_objects:
-                self._attach_known(found)
-            self._result_cache = found
-        if self._prefetch_related_lookups and not self._prefetch_done:
-            yield from self._prefetch(found)
-            self._prefetch_done = True
-        return found
-
-    def _prefetch(self, results: list[Any]) -> Operation[None]:
-        if results and self._query.form[0] == "model":
-            yield from prefetch_related_objects_operation(results, self._prefetch_related_lookups)
-
-    def _attach_known(self, results: list[Any]) -> None:
-        """Give the objects the related ones that the QuerySet came from."""
-        if self._query.form[0] != "model":
-            return
-        for field, objects in self._known_related_objects.items():
-            cache = field.cache_attname
-            local = [f.attname for f in getattr(field, "local_related_fields", ())] or [
-                field.attname
-            ]
-            for result in results:
-                held = result.__dict__
-                if cache in held:
-                    continue
-                key: Any = tuple(held.get(name) for name in local)
-                known = objects.get(key[0] if len(key) == 1 else key)
-                if known is not None:
-                    held[cache] = known
-
-    def _get_operation(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Operation[Any]:
-        query = self._query
-        if query.combinator is not None and (args or kwargs):
-            raise NotSupportedError(
-                f"Calling QuerySet.get(...) with filters after {query.combinator[0]}() is not"
-                " supported."
-            )
-        found_set = self.filter(*args, **kwargs) if args or kwargs else self
-        single = found_set._query.changed("get", _limited_for_get)
-        if self._prefetch_related_lookups or self._known_related_objects:
-            clone = found_set._next(single, found_set._values)
-            results = yield from clone._fetch_operation()
-        else:
-            results = yield from self._rows_operation(single, found_set._values)
-        if len(results) == 1:
-            return results[0]
-        raise self._not_one(len(results))
-
-    def _not_one(self, number: int) -> Exception:
-        name = self.model._meta.object_name
-        if not number:
-            return self.model.DoesNotExist(  # type: ignore[no-any-return]
-                f"{name} matching query does not exist."
-            )
-        count = str(number) if number < MAX_GET_RESULTS else f"more than {MAX_GET_RESULTS - 1}"
-        return self.model.MultipleObjectsReturned(  # type: ignore[no-any-return]
-            f"get() returned more than one {name} -- it returned {count}!"
-        )
-
-    def _first_operation(self) -> Operation[Any]:
-        keep = self.ordered or not self._query.default_ordering
-        queryset = self if keep else self._ordered_by_key("first")
-        if queryset._result_cache is None:
-            queryset = queryset._sliced(0, 1)
-        results = yield from queryset._fetch_operation()
-        return results[0] if results else None
-
-    def _last_operation(self) -> Operation[Any]:
-        keep = self.ordered or not self._query.default_ordering
-        queryset = self.reverse() if keep else self._ordered_by_key("last").reverse()
-        results = yield from queryset._sliced(0, 1)._fetch_operation()
-        return results[0] if results else None
-
-    def _ordered_by_key(self, method: str) -> Any:
-        self._check_order_is_by_key(method)
-        return self.order_by("pk")
-
-    def _check_order_is_by_key(self, method: str) -> None:
-        grouped = self._query.group_by
-        if isinstance(grouped, tuple):
-            pk = self.model._meta.pk
-            if not any(getattr(column, "target", None) == pk for column in grouped):
-                raise TypeError(
-                    f"Cannot use QuerySet.{method}() on an unordered queryset performing"
-                    " aggregation. Add an ordering with order_by()."
-                )
-
-    def _earliest_operation(self, fields: Sequence[Any], *, reverse: bool) -> Operation[Any]:
-        order: Any = fields or self.model._meta.get_latest_by
-        if not order:
-            raise ValueError(
-                "earliest() and latest() require either fields as positional arguments or"
-                " 'get_latest_by' in the model's Meta."
-            )
-        if isinstance(order, str):
-            order = (order,)
-        if self._query.is_sliced:
-            raise TypeError("Cannot change a query once a slice has been taken.")
-        queryset = self.order_by(*order)
-        if reverse:
-            queryset = queryset.reverse()
-        return (yield from queryset._sliced(0, 1)._get_operation((), {}))
-
-    def _exists_operation(self) -> Operation[bool]:
-        if self._result_cache is not None:
-            return bool(self._result_cache)
-        query = self._query.changed("exists", _limited_to_existence)
-        compiled = compile_select(query, self._database().dialect)
-        if compiled.empty:
-            return False
-        rows = yield from fetch(compiled.sql, compiled.bind(self._values))
-        return bool(rows)
-
-    def _count_operation(self) -> Operation[int]:
-        if self._result_cache is not None:
-            return len(self._result_cache)
-        found = yield from self._aggregate_operation({"__count": _COUNT})
-        return found["__count"] or 0
-
-    def _aggregate_operation(self, aggregates: Mapping[str, Any]) -> Operation[dict[str, Any]]:
-        values: list[Any] = []
-        for expression in aggregates.values():
-            expression.collect(values)
-        key = ("aggregate", tuple((name, e.shape) for name, e in aggregates.items()))
-
-        def apply(draft: Draft, slots: Slots) -> None:
-            aggregated(draft, {n: e.parametrised(slots) for n, e in aggregates.items()})
-
-        queryset = self._step(key, values, apply)
-        query = queryset._query
-        compiled = compile_select(query, self._database().dialect)
-        if compiled.empty:
-            return {n: _without_rows(query.annotations[n]) for n in aggregates}
-        rows = yield from fetch(compiled.sql, compiled.bind(queryset._values))
-        return compiled.decode(rows, None)[0]  # type: ignore[no-any-return]
-
-    def _aggregates(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The expressions of `aggregate()` by name."""
-        if self._query.distinct_fields:
-            raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
-        for each in (*args, *kwargs.values()):
-            if not hasattr(each, "parametrised"):
-                raise TypeError(f"QuerySet.aggregate() received non-expression(s): {each}.")
-        named: dict[str, Any] = {}
-        for each in args:
-            try:
-                name = each.default_alias
-            except (AttributeError, TypeError) as error:
-                raise TypeError("Complex aggregates require an alias") from error
-            named[name] = each
-        named.update(kwargs)
-        for name in named:
-            building.check_alias(name)
-        return named
-
-    def _contains_operation(self, obj: Any) -> Operation[bool]:
-        self._not_combined("contains")
-        if self._query.form[0] != "model":
-            raise TypeError("Cannot call QuerySet.contains() after .values() or .values_list().")
-        if getattr(obj, "_meta", None) is None:
-            raise TypeError("'obj' must be a model instance.")
-        if obj._meta.concrete_model is not self.model._meta.concrete_model:
-            return False
-        if obj.pk is None:
-            raise ValueError("QuerySet.contains() cannot be used on unsaved objects.")
-        if self._result_cache is not None:
-            return obj in self._result_cache
-        return (yield from self.filter(pk=obj.pk)._exists_operation())
-
-    def _in_bulk_operation(self, id_list: Any, field_name: str) -> Operation[dict[Any, Any]]:
-        if self._query.is_sliced:
-            raise TypeError("Cannot use 'limit' or 'offset' with in_bulk().")
-        opts = self.model._meta
-        self._check_unique(field_name, opts)
-        if id_list is not None:
-            id_list = list(id_list)
-            if not id_list:
-                return {}
-            queryset = self.filter(**{f"{field_name}__in": id_list})
-        else:
-            queryset = self._chain()
-        if self._query.form[0] != "model":
-            return (yield from queryset._values_by_key(field_name))
-        results = yield from queryset._fetch_operation()
-        return {getattr(each, field_name): each for each in results}
-
-    def _values_by_key(self, field_name: str) -> Operation[dict[Any, Any]]:
-        """`in_bulk` of values: each row in its form, by the value of a field."""
-        kind = self._query.form[0]
-        names = self._query.values_names
-        rows = yield from self._as_values("tuple", [field_name, *names], {})._fetch_operation()
-        if kind == "dict":
-            return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
-        if kind == "flat":
-            return {row[0]: row[1] for row in rows}
-        if kind == "named":
-            own = field_name in names
-            made: Any = namedtuple("Row", names if own else [field_name, *names])  # type: ignore[misc]
-            return {row[0]: made._make(row[1:] if own else row) for row in rows}
-        return {row[0]: row[1:] for row in rows}
-
-    def _check_unique(self, field_name: str, opts: Any) -> None:
-        if field_name == "pk":
-            return
-        unique_alone = [
-            constraint.fields[0]
-            for constraint in opts.total_unique_constraints
-            if len(constraint.fields) == 1
-        ]
-        if (
-            not opts.get_field(field_name).unique
-            and field_name not in unique_alone
-            and self._query.distinct_fields != (field_name,)
-        ):
-            raise ValueError(
-                f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't."
-            )
-
-    def _explain_operation(self, format: str | None, options: Mapping[str, Any]) -> Operation[str]:
-        dialect = self._database().dialect
-        compiled = compile_select(self._query, dialect)
-        if compiled.empty:
-            return ""
-        prefix = dialect.explain_prefix(format, options)
-        rows = yield from fetch(f"{prefix} {compiled.sql}", compiled.bind(self._values))
-        return "\n".join(" ".join(map(_shown, row)) for row in rows)
+class Writing(Reading):
+    """The operations of a QuerySet that create, change and delete."""
 
     # --- creating ----------------------------------
 
@@ -588,25 +320,6 @@ def _assigned_converter(field: Any, value: Any) -> Any:
     return field.get_prep_value
 
 
-def _limited_for_get(draft: Draft) -> None:
-    building.clear_ordering(draft)
-    if not draft.is_sliced and draft.combinator is None:
-        draft.limit = Fixed(MAX_GET_RESULTS)
-
-
-def _limited_to_existence(draft: Draft) -> None:
-    if draft.combinator is None and not draft.distinct_fields and not draft.is_sliced:
-        draft.order_by, draft.default_ordering = (), False
-        if not (draft.distinct or isinstance(draft.group_by, tuple) or draft.group_by):
-            draft.select = ()
-            draft.annotation_mask = ()
-            draft.default_cols = False
-    draft.select_related = False
-    draft.form, draft.values_names = ("tuple", None), draft.values_names if draft.select else ()
-    if not draft.is_sliced and draft.combinator is None:
-        draft.limit = Fixed(1)
-
-
 def _unordered(draft: Draft) -> None:
     building.clear_ordering(draft)
     draft.select_related = False
@@ -623,22 +336,8 @@ def _keys_only(draft: Draft) -> None:
     draft.assignments = ()
 
 
-def _empty_result(compiled: Any) -> list[Any]:
-    return []
-
-
-def _without_rows(annotation: Any) -> Any:
-    """The result of an aggregate over no rows."""
-    value = annotation.empty_result_set_value
-    return None if value is NotImplemented else value
-
-
 def _called(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value() if callable(value) else value for name, value in values.items()}
-
-
-def _shown(value: Any) -> str:
-    return str(value)
 
 
 def _PLAIN_PRE_SAVE(field: Any) -> Any:

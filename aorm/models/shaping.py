@@ -1,0 +1,435 @@
+"""The steps of a QuerySet that say what its results are, in which order, and what is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from aorm.fields.dates import DateField, DateTimeField
+from aorm.models.chaining import Chaining
+from aorm.query import building
+from aorm.query.conditions import collect_value
+from aorm.query.draft import Draft
+from aorm.query.expressions import F, Slots, Subquery
+from aorm.query.filters import Scope
+from aorm.query.functions.datetime import Trunc
+from aorm.query.shapes import shape_of
+
+Self = TypeVar("Self", bound="Shaping")
+
+
+class Shaping(Chaining):
+    """Annotations, forms of results, order, slices, and loading."""
+
+    # --- annotations ----------------------------------
+
+    def annotate(self: Self, *args: Any, **kwargs: Any) -> Self:
+        """Each object with further values, computed in SQL, as attributes."""
+        self._not_combined("annotate")
+        return self._annotated(args, kwargs, select=True)
+
+    def alias(self: Self, *args: Any, **kwargs: Any) -> Self:
+        """Values computed in SQL, for later steps, that are not among the results."""
+        self._not_combined("alias")
+        return self._annotated(args, kwargs, select=False)
+
+    def _annotated(
+        self: Self, args: Sequence[Any], kwargs: dict[str, Any], *, select: bool
+    ) -> Self:
+        given = named_expressions(args, kwargs, "annotate" if select else "alias")
+        if not given:
+            return self._chain()
+        self._check_annotation_names(given)
+        values: list[Any] = []
+        for expression in given.values():
+            collect_value(expression, values)
+        key = (
+            "annotate" if select else "alias",
+            tuple(given),
+            tuple(shape_of(each) for each in given.values()),
+        )
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            for name, expression in given.items():
+                if hasattr(expression, "relation_name"):
+                    expression.attach(draft, name, slots)
+                    continue
+                building.annotate(
+                    draft, name, as_expression(expression).parametrised(slots), select=select
+                )
+            building.group_after_annotation(
+                draft, [name for name in given if name in draft.annotations]
+            )
+
+        return self._step(key, values, apply)
+
+    def _check_annotation_names(self, given: dict[str, Any]) -> None:
+        taken = taken_names(self.model)
+        for name in given:
+            if name in taken and not (
+                self._query.values_names and name not in self._query.values_names
+            ):
+                raise ValueError(f"The annotation {name!r} conflicts with a field on the model.")
+
+    def _annotated_for_prefetch(self: Self, columns: dict[str, Any]) -> Self:
+        """Annotations over the tables that the filter before has joined."""
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            reuse = set(draft.used_aliases)
+            for name, expression in columns.items():
+                draft.annotations[name] = expression.resolve(Scope(draft, reuse=reuse))
+                if draft.annotation_mask is not None:
+                    draft.annotation_mask = (*draft.annotation_mask, name)
+
+        key = ("prefetch", tuple((name, e.shape) for name, e in columns.items()))
+        return self._step(key, (), apply)
+
+    # --- the form of results ----------------------------------
+
+    def values(self: Self, *fields: Any, **expressions: Any) -> Self:
+        """The rows as dictionaries of these fields; of all without names."""
+        return self._as_values("dict", fields, expressions)
+
+    def values_list(self: Self, *fields: Any, flat: bool = False, named: bool = False) -> Self:
+        """The rows as tuples; `flat`: the values of one field; `named`: as named tuples."""
+        if flat and named:
+            raise TypeError("'flat' and 'named' can't be used together.")
+        if flat and len(fields) > 1:
+            raise TypeError(
+                "'flat' is not valid when values_list is called with more than one field."
+            )
+        expressions: dict[str, Any] = {}
+        names: list[Any] = []
+        for field in fields:
+            if hasattr(field, "parametrised"):
+                name = _expression_name(field, {*expressions, *filter(_is_text, fields)})
+                expressions[name] = field
+                names.append(name)
+            else:
+                names.append(field)
+        if flat and not fields:
+            names = [self.model._meta.concrete_fields[0].attname]
+        kind = "named" if named else "flat" if flat else "tuple"
+        return self._as_values(kind, names, expressions)
+
+    def _as_values(
+        self: Self, kind: str, fields: Sequence[Any], expressions: dict[str, Any]
+    ) -> Self:
+        names = [*fields, *(name for name in expressions if name not in fields)]
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"values() and values_list() take names of fields, not {name!r}")
+        if self._query.combinator is not None:
+            names = names or []
+        clone = self._annotated((), expressions, select=True) if expressions else self
+        key = ("values", kind, tuple(names))
+        return clone._without_values(
+            key, lambda draft: building.set_values(draft, names, (kind, None))
+        )
+
+    def dates(self: Self, field_name: str, kind: str, order: str = "ASC") -> Self:
+        """The different dates of a field, cut to year, month, week or day."""
+        if kind not in ("year", "month", "week", "day"):
+            raise ValueError("'kind' must be one of 'year', 'month', 'week', or 'day'.")
+        return self._truncated("datefield", field_name, Trunc, kind, order, DateField)
+
+    def datetimes(
+        self: Self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None
+    ) -> Self:
+        """The different moments of a field, cut to year … second, in a time zone."""
+        kinds = ("year", "month", "week", "day", "hour", "minute", "second")
+        if kind not in kinds:
+            raise ValueError(
+                "'kind' must be one of 'year', 'month', 'week', 'day', 'hour', 'minute', or"
+                " 'second'."
+            )
+        return self._truncated(
+            "datetimefield", field_name, Trunc, kind, order, DateTimeField, tzinfo
+        )
+
+    def _truncated(
+        self: Self,
+        name: str,
+        field_name: str,
+        trunc: Any,
+        kind: str,
+        order: str,
+        output: Callable[[], Any],
+        tzinfo: Any = None,
+    ) -> Self:
+        if order not in ("ASC", "DESC"):
+            raise ValueError("'order' must be either 'ASC' or 'DESC'.")
+        options = {"tzinfo": tzinfo} if name == "datetimefield" else {}
+        expression = trunc(field_name, kind, output_field=output(), **options)
+        return (
+            self.annotate(**{name: expression, "plain_field": F(field_name)})
+            .values_list(name, flat=True)
+            .distinct()
+            .filter(plain_field__isnull=False)
+            .order_by(("-" if order == "DESC" else "") + name)
+        )
+
+    # --- order and number ----------------------------------
+
+    def order_by(self: Self, *field_names: Any) -> Self:
+        """In this order, in place of any other: names, `-name`, `?`, expressions."""
+        query = self._query
+        if query.is_sliced:
+            raise TypeError("Cannot reorder a query once a slice has been taken.")
+        key = ("order", field_names)
+        if all(map(_is_text, field_names)):
+            derived = query.steps.get(key)
+            if derived is not None:
+                return self._next(derived.query, self._values)
+            values: list[Any] = []
+        else:
+            key = ("order", tuple(t if _is_text(t) else shape_of(t) for t in field_names))
+            values = []
+            for each in field_names:
+                if hasattr(each, "parametrised"):
+                    each.collect(values)
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            building.clear_ordering(draft, force=True, clear_default=False)
+            building.add_ordering(draft, field_names, slots)
+
+        return self._step(key, values, apply)
+
+    def reverse(self: Self) -> Self:
+        """In the reverse order."""
+        self._not_sliced("Cannot reverse a query once a slice has been taken.")
+
+        def change(draft: Draft) -> None:
+            draft.standard_ordering = not draft.standard_ordering
+
+        return self._without_values("reverse", change)
+
+    def distinct(self: Self, *field_names: str) -> Self:
+        """Without repeated rows; with names: the first row for each of their values."""
+        self._not_combined("distinct")
+        self._not_sliced("Cannot create distinct fields once a slice has been taken.")
+
+        def change(draft: Draft) -> None:
+            draft.distinct, draft.distinct_fields = True, field_names
+
+        return self._without_values(("distinct", field_names), change)
+
+    def _sliced(self: Self, low: int | None, high: int | None) -> Self:
+        """The rows from place `low` up to `high`, within the rows of an earlier slice."""
+        query, values = self._query, self._values
+        if query.is_sliced:
+            low, high = self._within(low or 0, high)
+        low = low or 0
+        if high is not None and high <= low:
+            return self._without_values("none", building.set_empty)
+        one = high is not None and high - low == 1
+        key = ("slice", low > 0, high is not None, one)
+        derived = query.steps.get(key)
+        if derived is None:
+            has_low, has_high = low > 0, high is not None
+
+            def apply(draft: Draft, slots: Slots) -> None:
+                draft.limit = draft.offset = None
+                building.set_limits(draft, has_low, has_high, one, slots)
+
+            derived = query.derive(key, (), apply)
+        added: tuple[Any, ...] = (low,) if low else ()
+        if high is not None:
+            added += (high - low,)
+        return self._next(derived.query, values + added)
+
+    def _within(self, low: int, high: int | None) -> tuple[int, int | None]:
+        query, values = self._query, self._values
+        start = values[query.offset] if query.offset is not None else 0
+        stop = None
+        if isinstance(query.limit, int):
+            stop = start + values[query.limit]
+        new_low = start + low
+        new_high = None if high is None else start + high
+        if stop is not None:
+            new_low = min(new_low, stop)
+            new_high = stop if new_high is None else min(new_high, stop)
+        return new_low, new_high
+
+    # --- what is loaded ----------------------------------
+
+    def select_related(self: Self, *fields: Any) -> Self:
+        """Load relations in the same statement; `None` forgets earlier ones."""
+        self._not_combined("select_related")
+        if self._query.form[0] != "model":
+            raise TypeError("Cannot call select_related() after .values() or .values_list()")
+
+        def change(draft: Draft) -> None:
+            if fields == (None,):
+                draft.select_related = False
+            elif fields:
+                building.add_select_related(draft, fields)
+            else:
+                draft.select_related = True
+
+        return self._without_values(("select related", fields), change)
+
+    def prefetch_related(self: Self, *lookups: Any) -> Self:
+        """Load relations in statements of their own, one for each."""
+        self._not_combined("prefetch_related")
+        clone = self._chain()
+        if lookups == (None,):
+            clone._prefetch_related_lookups = ()
+            return clone
+        for lookup in lookups:
+            name = getattr(lookup, "prefetch_to", lookup)
+            if str(name).split("__", 1)[0] in self._query.filtered_relations:
+                raise ValueError("prefetch_related() is not supported with FilteredRelation.")
+        clone._prefetch_related_lookups = (*self._prefetch_related_lookups, *lookups)
+        return clone
+
+    def defer(self: Self, *fields: Any) -> Self:
+        """Do not load these columns until they are used; `None` forgets earlier ones."""
+        self._not_combined("defer")
+        if self._query.form[0] != "model":
+            raise TypeError("Cannot call defer() after .values() or .values_list()")
+
+        def change(draft: Draft) -> None:
+            if fields == (None,):
+                draft.deferred = (frozenset(), True)
+            else:
+                building.add_deferred(draft, fields)
+                building.check_deferred(draft)
+
+        return self._without_values(("defer", fields), change)
+
+    def only(self: Self, *fields: Any) -> Self:
+        """Load these columns alone."""
+        self._not_combined("only")
+        if self._query.form[0] != "model":
+            raise TypeError("Cannot call only() after .values() or .values_list()")
+        if fields == (None,):
+            raise TypeError("Cannot pass None as an argument to only().")
+        for field in fields:
+            if field.split("__", 1)[0] in self._query.filtered_relations:
+                raise ValueError("only() is not supported with FilteredRelation.")
+
+        def change(draft: Draft) -> None:
+            building.only(draft, fields)
+            building.check_deferred(draft)
+
+        return self._without_values(("only", fields), change)
+
+    def using(self: Self, alias: str | None) -> Self:
+        """On this database."""
+        clone = self._chain()
+        clone._db = alias
+        return clone
+
+    def select_for_update(
+        self: Self,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: Iterable[str] = (),
+        no_key: bool = False,
+    ) -> Self:
+        """Lock the rows until the end of the transaction."""
+        if nowait and skip_locked:
+            raise ValueError("The nowait option cannot be used with skip_locked.")
+        lock = (nowait, skip_locked, tuple(of), no_key)
+
+        def change(draft: Draft) -> None:
+            draft.lock = lock
+
+        clone = self._without_values(("lock", lock), change)
+        clone._for_write = True
+        return clone
+
+    def fetch_mode(self: Self, mode: Any) -> Self:
+        """How missing columns and relations of the objects are loaded."""
+        clone = self._chain()
+        clone._fetch_mode = mode
+        return clone
+
+    def _add_hints(self, **hints: Any) -> None:
+        self._hints = {**self._hints, **hints}
+
+    # --- two QuerySets ----------------------------------
+
+    def _merged(self: Self, other: Any, connector: str) -> Self:
+        if not isinstance(other, Chaining):
+            raise TypeError(f"a QuerySet cannot be combined with {other!r}")
+        if self.model is not other.model and (
+            self.model._meta.concrete_model is not other.model._meta.concrete_model
+        ):
+            raise TypeError("Cannot combine queries on two different base models.")
+        theirs, values = other._query, other._values
+        base = self._query.slots
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            slots.take(theirs.slots)
+            building.combine(draft, theirs, connector, base)
+
+        return self._step(("combine", connector, theirs), values, apply)
+
+
+def as_expression(value: Any) -> Any:
+    """An annotation: an expression as it is, a QuerySet as a subquery, else refused."""
+    if hasattr(value, "parametrised"):
+        return value
+    if hasattr(value, "as_subquery"):
+        return Subquery(value)
+    raise TypeError(f"{value!r} is no expression: wrap a plain value in Value()")
+
+
+def named_expressions(args: Sequence[Any], kwargs: dict[str, Any], method: str) -> dict[str, Any]:
+    """Expressions by name; those without one get their default name."""
+    found: dict[str, Any] = {}
+    wrong = [
+        repr(each)
+        for each in (*args, *kwargs.values())
+        if not (
+            hasattr(each, "parametrised")
+            or hasattr(each, "as_subquery")
+            or hasattr(each, "relation_name")
+        )
+    ]
+    if wrong:
+        raise TypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(wrong)}.")
+    for each in args:
+        try:
+            name = each.default_alias
+        except (AttributeError, TypeError) as error:
+            raise TypeError("Complex annotations require an alias") from error
+        if name in kwargs or name in found:
+            raise ValueError(
+                f"The named annotation {name!r} conflicts with the default name for another"
+                " annotation."
+            )
+        found[name] = each
+    found.update(kwargs)
+    return found
+
+
+def taken_names(model: Any) -> frozenset[str]:
+    """The names that an annotation of this model cannot have."""
+    opts = model._meta
+    found = opts.derived.get(taken_names)
+    if found is None:
+        names: set[str] = set()
+        for field in opts.get_fields():
+            if not hasattr(field, "attname") and hasattr(field, "get_accessor_name"):
+                names.add(field.get_accessor_name() or field.name)
+                continue
+            names.add(field.name)
+            if getattr(field, "attname", None):
+                names.add(field.attname)
+        found = opts.derived[taken_names] = frozenset(names)
+    return found  # type: ignore[no-any-return]
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _expression_name(expression: Any, taken: set[Any]) -> str:
+    stem = getattr(expression, "default_alias", None) or type(expression).__name__.lower()
+    number = 1
+    while f"{stem}{number}" in taken:
+        number += 1
+    return f"{stem}{number}"
