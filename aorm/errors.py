@@ -90,6 +90,18 @@ class FieldError(Exception):
     """A query names a field, lookup or expression that does not fit."""
 
 
+class QueryError(Exception):
+    """A query was put together in a way that has no meaning; nothing was sent to the database."""
+
+
+class QueryValueError(QueryError, ValueError):
+    """A value does not fit where it was given."""
+
+
+class QueryTypeError(QueryError, TypeError):
+    """A value of this kind, or this step, does not fit where it was given."""
+
+
 class FieldDoesNotExist(Exception):
     """A model has no field of this name."""
 

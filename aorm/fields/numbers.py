@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.base import Field, N, is_expression
 from aorm.functional import Promise, cached_property
 from aorm.validators import (
@@ -50,7 +51,7 @@ INTEGER_RANGES: dict[str, tuple[int, int]] = {
 
 def _expected_a_number(field: Any, value: Any, error: Exception) -> Exception:
     # An overflow is a wrong value as well: infinity is no integer.
-    kind = TypeError if isinstance(error, TypeError) else ValueError
+    kind = QueryTypeError if isinstance(error, TypeError) else QueryValueError
     return kind(f"Field {str(field.name)!r} expected a number but got {value!r}.")
 
 

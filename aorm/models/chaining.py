@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from aorm.errors import NotSupportedError
+from aorm.errors import NotSupportedError, QueryTypeError
 from aorm.fields.lookup_registry import generation
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
@@ -133,7 +133,7 @@ class Chaining:
 
     def _not_sliced(self, message: str) -> None:
         if self._query.is_sliced:
-            raise TypeError(message)
+            raise QueryTypeError(message)
 
     # --- what it is ----------------------------------
 
@@ -215,7 +215,7 @@ class Chaining:
         if args or self._query.combinator is not None or not kwargs:
             return self._conditions(False, args, kwargs)
         if self._query.is_sliced:
-            raise TypeError("Cannot filter a query once a slice has been taken.")
+            raise QueryTypeError("Cannot filter a query once a slice has been taken.")
         values = tuple(kwargs.values())
         kinds: tuple[Any, ...] = tuple(map(type, values))
         flat: Sequence[Any] = values
@@ -263,10 +263,10 @@ class Chaining:
         if args or kwargs:
             self._not_sliced("Cannot filter a query once a slice has been taken.")
         if any(name in ("_connector", "_negated") for name in kwargs):
-            raise TypeError("the names _connector and _negated are not fields")
+            raise QueryTypeError("the names _connector and _negated are not fields")
         for each in args:
             if not hasattr(each, "parametrised") and not isinstance(each, tuple):
-                raise TypeError(
+                raise QueryTypeError(
                     f"{each!r} is no condition: give Q objects, conditional expressions or keywords"
                 )
         return self._with_q(~Q(*args, **kwargs) if negate else Q(*args, **kwargs))

@@ -20,7 +20,7 @@ from collections.abc import (
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aorm.connections import arun, astream, connections, run, stream
-from aorm.errors import NotSupportedError
+from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
 from aorm.models.writing import Writing
@@ -114,17 +114,17 @@ class QuerySet(Writing, Generic[T]):
             start = None if key.start is None else int(key.start)
             stop = None if key.stop is None else int(key.stop)
             if (start is not None and start < 0) or (stop is not None and stop < 0):
-                raise ValueError("Negative indexing is not supported.")
+                raise QueryValueError("Negative indexing is not supported.")
             if self._result_cache is not None:
                 return self._result_cache[key]
             found = self._sliced(start, stop)
             return list(found)[:: key.step] if key.step else found
         if not isinstance(key, int):
-            raise TypeError(
+            raise QueryTypeError(
                 f"QuerySet indices must be integers or slices, not {type(key).__name__}."
             )
         if key < 0:
-            raise ValueError("Negative indexing is not supported.")
+            raise QueryValueError("Negative indexing is not supported.")
         if self._result_cache is not None:
             return self._result_cache[key]
         found = self._sliced(key, key + 1)
@@ -287,13 +287,13 @@ class QuerySet(Writing, Generic[T]):
     def _chunk_size(self, chunk_size: int | None) -> int:
         if chunk_size is None:
             if self._prefetch_related_lookups:
-                raise ValueError(
+                raise QueryValueError(
                     "chunk_size must be provided when using QuerySet.iterator() after"
                     " prefetch_related()."
                 )
             return CHUNK_SIZE
         if chunk_size <= 0:
-            raise ValueError("Chunk size must be strictly positive.")
+            raise QueryValueError("Chunk size must be strictly positive.")
         return chunk_size
 
     def _statement(self) -> tuple[Any, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 from aorm.connections import connections
 from aorm.errors import (
     NotSupportedError,
+    QueryTypeError,
+    QueryValueError,
 )
 from aorm.models.rows import loaded_for
 from aorm.models.shaping import Shaping
@@ -43,7 +45,7 @@ class Reading(Shaping):
         """The results of a query, decoded."""
         alias = self._db or self.db
         if self._inner_db is not None and self._inner_db != alias:
-            raise ValueError(
+            raise QueryValueError(
                 "Subqueries aren't allowed across different databases. Force the inner query to be"
                 " evaluated using `list(inner_query)`."
             )
@@ -142,7 +144,7 @@ class Reading(Shaping):
         if isinstance(grouped, tuple):
             pk = self.model._meta.pk
             if not any(getattr(column, "target", None) == pk for column in grouped):
-                raise TypeError(
+                raise QueryTypeError(
                     f"Cannot use QuerySet.{method}() on an unordered queryset performing"
                     " aggregation. Add an ordering with order_by()."
                 )
@@ -150,14 +152,14 @@ class Reading(Shaping):
     def _earliest_operation(self, fields: Sequence[Any], *, reverse: bool) -> Operation[Any]:
         order: Any = fields or self.model._meta.get_latest_by
         if not order:
-            raise ValueError(
+            raise QueryValueError(
                 "earliest() and latest() require either fields as positional arguments or"
                 " 'get_latest_by' in the model's Meta."
             )
         if isinstance(order, str):
             order = (order,)
         if self._query.is_sliced:
-            raise TypeError("Cannot change a query once a slice has been taken.")
+            raise QueryTypeError("Cannot change a query once a slice has been taken.")
         queryset = self.order_by(*order)
         if reverse:
             queryset = queryset.reverse()
@@ -202,13 +204,13 @@ class Reading(Shaping):
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
         for each in (*args, *kwargs.values()):
             if not hasattr(each, "parametrised"):
-                raise TypeError(f"QuerySet.aggregate() received non-expression(s): {each}.")
+                raise QueryTypeError(f"QuerySet.aggregate() received non-expression(s): {each}.")
         named: dict[str, Any] = {}
         for each in args:
             try:
                 name = each.default_alias
             except (AttributeError, TypeError) as error:
-                raise TypeError("Complex aggregates require an alias") from error
+                raise QueryTypeError("Complex aggregates require an alias") from error
             named[name] = each
         named.update(kwargs)
         for name in named:
@@ -218,20 +220,22 @@ class Reading(Shaping):
     def _contains_operation(self, obj: Any) -> Operation[bool]:
         self._not_combined("contains")
         if self._query.form[0] != "model":
-            raise TypeError("Cannot call QuerySet.contains() after .values() or .values_list().")
+            raise QueryTypeError(
+                "Cannot call QuerySet.contains() after .values() or .values_list()."
+            )
         if getattr(obj, "_meta", None) is None:
-            raise TypeError("'obj' must be a model instance.")
+            raise QueryTypeError("'obj' must be a model instance.")
         if obj._meta.concrete_model is not self.model._meta.concrete_model:
             return False
         if obj.pk is None:
-            raise ValueError("QuerySet.contains() cannot be used on unsaved objects.")
+            raise QueryValueError("QuerySet.contains() cannot be used on unsaved objects.")
         if self._result_cache is not None:
             return obj in self._result_cache
         return (yield from self.filter(pk=obj.pk)._exists_operation())
 
     def _in_bulk_operation(self, id_list: Any, field_name: str) -> Operation[dict[Any, Any]]:
         if self._query.is_sliced:
-            raise TypeError("Cannot use 'limit' or 'offset' with in_bulk().")
+            raise QueryTypeError("Cannot use 'limit' or 'offset' with in_bulk().")
         opts = self.model._meta
         self._check_unique(field_name, opts)
         if id_list is not None:
@@ -274,7 +278,7 @@ class Reading(Shaping):
             and field_name not in unique_alone
             and self._query.distinct_fields != (field_name,)
         ):
-            raise ValueError(
+            raise QueryValueError(
                 f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't."
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.dates import DateField, DateTimeField
 from aorm.models.chaining import Chaining
 from aorm.query import building
@@ -69,7 +70,9 @@ class Shaping(Chaining):
             if name in taken and not (
                 self._query.values_names and name not in self._query.values_names
             ):
-                raise ValueError(f"The annotation {name!r} conflicts with a field on the model.")
+                raise QueryValueError(
+                    f"The annotation {name!r} conflicts with a field on the model."
+                )
 
     def _annotated_for_prefetch(self: Self, columns: dict[str, Any]) -> Self:
         """Annotations over the tables that the filter before has joined."""
@@ -93,9 +96,9 @@ class Shaping(Chaining):
     def values_list(self: Self, *fields: Any, flat: bool = False, named: bool = False) -> Self:
         """The rows as tuples; `flat`: the values of one field; `named`: as named tuples."""
         if flat and named:
-            raise TypeError("'flat' and 'named' can't be used together.")
+            raise QueryTypeError("'flat' and 'named' can't be used together.")
         if flat and len(fields) > 1:
-            raise TypeError(
+            raise QueryTypeError(
                 "'flat' is not valid when values_list is called with more than one field."
             )
         expressions: dict[str, Any] = {}
@@ -118,7 +121,9 @@ class Shaping(Chaining):
         names = [*fields, *(name for name in expressions if name not in fields)]
         for name in names:
             if not isinstance(name, str):
-                raise TypeError(f"values() and values_list() take names of fields, not {name!r}")
+                raise QueryTypeError(
+                    f"values() and values_list() take names of fields, not {name!r}"
+                )
         if self._query.combinator is not None:
             names = names or []
         clone = self._annotated((), expressions, select=True) if expressions else self
@@ -130,7 +135,7 @@ class Shaping(Chaining):
     def dates(self: Self, field_name: str, kind: str, order: str = "ASC") -> Self:
         """The different dates of a field, cut to year, month, week or day."""
         if kind not in ("year", "month", "week", "day"):
-            raise ValueError("'kind' must be one of 'year', 'month', 'week', or 'day'.")
+            raise QueryValueError("'kind' must be one of 'year', 'month', 'week', or 'day'.")
         return self._truncated("datefield", field_name, Trunc, kind, order, DateField)
 
     def datetimes(
@@ -139,7 +144,7 @@ class Shaping(Chaining):
         """The different moments of a field, cut to year … second, in a time zone."""
         kinds = ("year", "month", "week", "day", "hour", "minute", "second")
         if kind not in kinds:
-            raise ValueError(
+            raise QueryValueError(
                 "'kind' must be one of 'year', 'month', 'week', 'day', 'hour', 'minute', or"
                 " 'second'."
             )
@@ -158,7 +163,7 @@ class Shaping(Chaining):
         tzinfo: Any = None,
     ) -> Self:
         if order not in ("ASC", "DESC"):
-            raise ValueError("'order' must be either 'ASC' or 'DESC'.")
+            raise QueryValueError("'order' must be either 'ASC' or 'DESC'.")
         options = {"tzinfo": tzinfo} if name == "datetimefield" else {}
         expression = trunc(field_name, kind, output_field=output(), **options)
         return (
@@ -175,7 +180,7 @@ class Shaping(Chaining):
         """In this order, in place of any other: names, `-name`, `?`, expressions."""
         query = self._query
         if query.is_sliced:
-            raise TypeError("Cannot reorder a query once a slice has been taken.")
+            raise QueryTypeError("Cannot reorder a query once a slice has been taken.")
         key = ("order", field_names)
         if all(map(_is_text, field_names)):
             derived = query.steps.get(key)
@@ -257,7 +262,7 @@ class Shaping(Chaining):
         """Load relations in the same statement; `None` forgets earlier ones."""
         self._not_combined("select_related")
         if self._query.form[0] != "model":
-            raise TypeError("Cannot call select_related() after .values() or .values_list()")
+            raise QueryTypeError("Cannot call select_related() after .values() or .values_list()")
 
         def change(draft: Draft) -> None:
             if fields == (None,):
@@ -279,7 +284,7 @@ class Shaping(Chaining):
         for lookup in lookups:
             name = getattr(lookup, "prefetch_to", lookup)
             if str(name).split("__", 1)[0] in self._query.filtered_relations:
-                raise ValueError("prefetch_related() is not supported with FilteredRelation.")
+                raise QueryValueError("prefetch_related() is not supported with FilteredRelation.")
         clone._prefetch_related_lookups = (*self._prefetch_related_lookups, *lookups)
         return clone
 
@@ -287,7 +292,7 @@ class Shaping(Chaining):
         """Do not load these columns until they are used; `None` forgets earlier ones."""
         self._not_combined("defer")
         if self._query.form[0] != "model":
-            raise TypeError("Cannot call defer() after .values() or .values_list()")
+            raise QueryTypeError("Cannot call defer() after .values() or .values_list()")
 
         def change(draft: Draft) -> None:
             if fields == (None,):
@@ -302,12 +307,12 @@ class Shaping(Chaining):
         """Load these columns alone."""
         self._not_combined("only")
         if self._query.form[0] != "model":
-            raise TypeError("Cannot call only() after .values() or .values_list()")
+            raise QueryTypeError("Cannot call only() after .values() or .values_list()")
         if fields == (None,):
-            raise TypeError("Cannot pass None as an argument to only().")
+            raise QueryTypeError("Cannot pass None as an argument to only().")
         for field in fields:
             if field.split("__", 1)[0] in self._query.filtered_relations:
-                raise ValueError("only() is not supported with FilteredRelation.")
+                raise QueryValueError("only() is not supported with FilteredRelation.")
 
         def change(draft: Draft) -> None:
             building.only(draft, fields)
@@ -330,7 +335,7 @@ class Shaping(Chaining):
     ) -> Self:
         """Lock the rows until the end of the transaction."""
         if nowait and skip_locked:
-            raise ValueError("The nowait option cannot be used with skip_locked.")
+            raise QueryValueError("The nowait option cannot be used with skip_locked.")
         lock = (nowait, skip_locked, tuple(of), no_key)
 
         def change(draft: Draft) -> None:
@@ -353,11 +358,11 @@ class Shaping(Chaining):
 
     def _merged(self: Self, other: Any, connector: str) -> Self:
         if not isinstance(other, Chaining):
-            raise TypeError(f"a QuerySet cannot be combined with {other!r}")
+            raise QueryTypeError(f"a QuerySet cannot be combined with {other!r}")
         if self.model is not other.model and (
             self.model._meta.concrete_model is not other.model._meta.concrete_model
         ):
-            raise TypeError("Cannot combine queries on two different base models.")
+            raise QueryTypeError("Cannot combine queries on two different base models.")
         theirs, values = other._query, other._values
         base = self._query.slots
 
@@ -374,7 +379,7 @@ def as_expression(value: Any) -> Any:
         return value
     if hasattr(value, "as_subquery"):
         return Subquery(value)
-    raise TypeError(f"{value!r} is no expression: wrap a plain value in Value()")
+    raise QueryTypeError(f"{value!r} is no expression: wrap a plain value in Value()")
 
 
 def named_expressions(args: Sequence[Any], kwargs: dict[str, Any], method: str) -> dict[str, Any]:
@@ -390,14 +395,14 @@ def named_expressions(args: Sequence[Any], kwargs: dict[str, Any], method: str) 
         )
     ]
     if wrong:
-        raise TypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(wrong)}.")
+        raise QueryTypeError(f"QuerySet.{method}() received non-expression(s): {', '.join(wrong)}.")
     for each in args:
         try:
             name = each.default_alias
         except (AttributeError, TypeError) as error:
-            raise TypeError("Complex annotations require an alias") from error
+            raise QueryTypeError("Complex annotations require an alias") from error
         if name in kwargs or name in found:
-            raise ValueError(
+            raise QueryValueError(
                 f"The named annotation {name!r} conflicts with the default name for another"
                 " annotation."
             )

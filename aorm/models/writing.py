@@ -10,6 +10,8 @@ from aorm.errors import (
     FieldDoesNotExist,
     FieldError,
     IntegrityError,
+    QueryTypeError,
+    QueryValueError,
     listed,
 )
 from aorm.models.reading import Reading
@@ -39,7 +41,7 @@ class Writing(Reading):
         reverse_only = self.model._meta._reverse_one_to_one_field_names.intersection(kwargs)
         if reverse_only:
             names = ", ".join(sorted(reverse_only))
-            raise ValueError(f"The following fields do not exist in this model: {names}")
+            raise QueryValueError(f"The following fields do not exist in this model: {names}")
         obj = self.model(**kwargs)
         if self._fetch_mode is not None:
             obj._state.fetch_mode = self._fetch_mode
@@ -160,9 +162,9 @@ class Writing(Reading):
         """UPDATE the rows; the number of rows that matched."""
         self._not_combined("update")
         if self._query.is_sliced:
-            raise TypeError("Cannot update a query once a slice has been taken.")
+            raise QueryTypeError("Cannot update a query once a slice has been taken.")
         if self._query.distinct_fields:
-            raise TypeError("Cannot call update() after .distinct(*fields).")
+            raise QueryTypeError("Cannot call update() after .distinct(*fields).")
         for term in self._query.order_by:
             name = term.lstrip("-") if isinstance(term, str) else ""
             annotation = self._query.annotations.get(name, term)
@@ -247,11 +249,11 @@ class Writing(Reading):
     def _delete_operation(self) -> Operation[tuple[int, dict[str, int]]]:
         self._not_combined("delete")
         if self._query.is_sliced:
-            raise TypeError("Cannot use 'limit' or 'offset' with delete().")
+            raise QueryTypeError("Cannot use 'limit' or 'offset' with delete().")
         if self._query.distinct_fields:
-            raise TypeError("Cannot call delete() after .distinct(*fields).")
+            raise QueryTypeError("Cannot call delete() after .distinct(*fields).")
         if self._query.form[0] != "model":
-            raise TypeError("Cannot call delete() after .values() or .values_list()")
+            raise QueryTypeError("Cannot call delete() after .values() or .values_list()")
         doomed = self._for_writing()._without_values("doomed", _doomed)
         doomed._prefetch_related_lookups = ()
         result = yield from delete_queryset(doomed, origin=self)
@@ -310,7 +312,7 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
 def _assigned_converter(field: Any, value: Any) -> Any:
     if hasattr(value, "prepare_database_save"):
         if not field.remote_field:
-            raise TypeError(
+            raise QueryTypeError(
                 f"Tried to update field {field} with a model instance, {value!r}. Use a value"
                 f" compatible with {type(field).__name__}."
             )

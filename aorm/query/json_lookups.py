@@ -12,6 +12,7 @@ import re
 from collections.abc import Hashable
 from typing import Any
 
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.json import JSONField
 from aorm.fields.text import TextField
 from aorm.query import lookups
@@ -120,7 +121,7 @@ class KeyTextTransform(KeyTransform):
         """
         transform, *keys = lookup.split(LOOKUP_SEP)
         if not keys:
-            raise ValueError("Lookup must contain key or index transforms.")
+            raise QueryValueError("Lookup must contain key or index transforms.")
         found: Any = transform
         for key in keys:
             found = cls(key, found)
@@ -294,7 +295,7 @@ class KeyTransformTextLookupMixin:
 
     def __init__(self, key_transform: Any, *args: Any, **kwargs: Any) -> None:
         if not isinstance(key_transform, KeyTransform):
-            raise TypeError(
+            raise QueryTypeError(
                 "Transform should be an instance of KeyTransform in order to use this lookup."
             )
         text = KeyTextTransform(

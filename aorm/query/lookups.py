@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from aorm.errors import FieldError
+from aorm.errors import FieldError, QueryTypeError, QueryValueError
 from aorm.fields import numbers, various
 from aorm.fields.base import Field
 from aorm.query.conditions import NOTHING, Argument, Arguments, argument, collect_value
@@ -323,17 +323,17 @@ def _range_of(lhs: Any) -> tuple[int, int]:
 _INT8_RANGE = (-INT8, INT8 - 1)
 
 
-def _misfit(lhs: Any, value: Any) -> bool:
-    """Whether a value is an integer that no row of an integer column can have."""
+def _misfit(lhs: Any, value: Any) -> int:
+    """-1 or 1 for an integer below or above all that an operand can be, else 0."""
     field = column_of(_field_of(lhs))
     if not isinstance(field, numbers.IntegerField):
-        return False
+        return 0
     if type(value) is not int:
         if not isinstance(value, str | float | decimal.Decimal):
-            return False
+            return 0
         value = field.get_prep_value(value)
     low, high = _range_of(lhs)
-    return not low <= value <= high
+    return (value > high) - (value < low)
 
 
 def list_converter(item: Converter | None, kinds: frozenset[type]) -> Converter:
@@ -393,7 +393,7 @@ class Exact(BuiltinLookup):
     def accept_query(self, node: Any) -> None:
         check_selected(node.query, "exact")
         if not node.query.is_limited_to_one:
-            raise ValueError(
+            raise QueryValueError(
                 "The QuerySet value for an exact lookup must be limited to one result using"
                 " slicing."
             )
@@ -417,9 +417,10 @@ class _Ordered(BuiltinLookup):
     above_all: bool
 
     def accept(self, given: Argument) -> Any:
-        if _misfit(self.lhs, given.sample):
+        misfit = _misfit(self.lhs, given.sample)
+        if misfit:
             given.volatile = True
-            return NOTHING if self.above_all == (given.sample > 0) else EVERYTHING
+            return NOTHING if self.above_all == (misfit > 0) else EVERYTHING
         return super().accept(given)
 
 
@@ -497,7 +498,7 @@ class In(BuiltinLookup):
     def accept(self, given: Argument) -> Any:
         sample = given.sample
         if isinstance(sample, str | bytes) or not hasattr(sample, "__iter__"):
-            raise TypeError(
+            raise QueryTypeError(
                 f"the value of an 'in' lookup must be a list, a tuple, a set or a query set, not"
                 f" {type(sample).__name__!r} ({sample!r})"
             )
@@ -554,7 +555,7 @@ def check_selected(query: Any, name: str, wanted: int = 1) -> None:
     """ValueError where a subquery selects another number of columns than it stands for."""
     number = query.selected_columns
     if query.has_select_fields and number != wanted:
-        raise ValueError(
+        raise QueryValueError(
             f"The QuerySet value for the {name} lookup must have {wanted} selected fields"
             f" (received {number})"
         )
@@ -651,12 +652,18 @@ class IRegex(Regex):
     lookup_name = "iregex"
 
 
-def _any_checked(lhs: Any) -> Converter | None:
-    """The preparation of a value of any type, which may be None."""
-    field = _field_of(lhs)
-    prepare = getattr(field, "get_prep_value", None)
-    check = RANGE_CHECKS.get(column_of(field).get_internal_type()) if prepare else None
-    return pipe(prepare, check and (lambda value: value if value is None else check(value)))
+def _clamped(low: int, high: int) -> Converter:
+    """Brings a pair of integers within what an operand can be; (1, 0) is an empty range."""
+
+    def clamp(pair: Any) -> Any:
+        first, last = pair
+        if first is None or last is None:
+            return pair
+        if first > high or last < low:
+            return (1, 0)
+        return (max(first, low), min(last, high))
+
+    return clamp
 
 
 @Field.register_lookup
@@ -667,32 +674,44 @@ class Range(BuiltinLookup):
     def accept(self, given: Argument) -> Any:
         sample = given.sample
         if isinstance(sample, str) or not hasattr(sample, "__len__") or len(sample) != 2:
-            raise ValueError(f"the value of a 'range' lookup must be a pair, not {sample!r}")
-        first, last = (scalar_converter(self.lhs, item) for item in sample)
-        kinds = frozenset(map(type, sample))
-        prepare = getattr(_field_of(self.lhs), "get_prep_value", None)
+            raise QueryValueError(f"the value of a 'range' lookup must be a pair, not {sample!r}")
+        for item in sample:
+            scalar_converter(self.lhs, item)  # refuses what is no single value
+        field = _field_of(self.lhs)
+        plain = frozenset(map(type, sample)) <= getattr(field, "plain_types", frozenset())
+        prepare = None if plain else getattr(field, "get_prep_value", None)
+        whole = isinstance(column_of(field), numbers.IntegerField)
+        clamp = _clamped(*_range_of(self.lhs)) if whole else None
+        check = (
+            None
+            if isinstance(self.lhs, Col)
+            else RANGE_CHECKS.get(column_of(field).get_internal_type() if whole else "")
+        )
 
         def convert(value: Any) -> Any:
             if len(value) != 2:
-                raise ValueError(f"the value of a 'range' lookup must be a pair, not {value!r}")
-            low, high = value
-            return (first(low) if first else low, last(high) if last else high)
+                raise QueryValueError(
+                    f"the value of a 'range' lookup must be a pair, not {value!r}"
+                )
+            low, high = value if prepare is None else map(prepare, value)
+            return clamp((low, high)) if clamp else (low, high)
 
-        typed = False
-        if len(kinds) > 1:
-            # The shape says which types are in the pair, not where: prepare each by itself.
-            first = last = _any_checked(self.lhs)
-        found = sample
+        def checked(value: Any) -> Any:
+            pair = convert(value)
+            for item in pair:
+                if item is not None and check is not None:
+                    check(item)
+            return pair
+
+        pair, typed = convert(sample), False
         try:
-            convert(sample)
+            checked(sample)
         except OutOfRange:
-            first = last = prepare
-            found = convert(sample)
             typed, given.volatile = True, True
-        given.use(convert)
+        given.use(convert if check is None or typed else checked)
         return Items(
             Param(given.slot, self.param_field, int_kind(v) if typed else None, item=i, typed=typed)
-            for i, v in enumerate(found)
+            for i, v in enumerate(pair)
         )
 
     def _settle(self) -> None:
@@ -711,7 +730,7 @@ class IsNull(BuiltinLookup):
 
     def accept(self, given: Argument) -> Any:
         if not isinstance(given.sample, bool):
-            raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+            raise QueryValueError("The QuerySet value for an isnull lookup must be True or False.")
         given.use(None)
         self.truth = given.sample
         return None
@@ -720,7 +739,7 @@ class IsNull(BuiltinLookup):
         if type(self.rhs) is Argument:
             self.rhs = self.accept(self.rhs)
         elif type(self.rhs) is not bool and self.rhs is not None:
-            raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+            raise QueryValueError("The QuerySet value for an isnull lookup must be True or False.")
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
         if isinstance(rhs, bool):
@@ -760,7 +779,7 @@ class YearLookup(BuiltinLookup):
         try:
             convert(given.sample)
         except (ValueError, OverflowError) as error:
-            raise ValueError(f"{given.sample!r} is not a year that a date can have") from error
+            raise QueryValueError(f"{given.sample!r} is not a year that a date can have") from error
         given.use(convert)
         self.lhs = column
         pair = [Param(given.slot, field, None, item=i, typed=False) for i in (0, 1)]
