@@ -710,7 +710,13 @@ class Range(BuiltinLookup):
             typed, given.volatile = True, True
         given.use(convert if check is None or typed else checked)
         return Items(
-            Param(given.slot, self.param_field, int_kind(v) if typed else None, item=i, typed=typed)
+            Param(
+                given.slot,
+                self.param_field,
+                int_kind(v) if typed and v is not None else None,
+                item=i,
+                typed=typed,
+            )
             for i, v in enumerate(pair)
         )
 
