@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aorm.errors import FieldDoesNotExist, FieldError, listed
+from aorm.errors import FieldDoesNotExist, FieldError, QueryTypeError, QueryValueError, listed
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft
 from aorm.query.expressions import (
     AND,
     OR,
     Col,
+    OuterRef,
     Ref,
     Slots,
 )
@@ -36,7 +37,7 @@ def check_alias(name: str) -> None:
         or "--" in name
         or "/*" in name
     ):
-        raise ValueError(
+        raise QueryValueError(
             "Column aliases cannot contain whitespace characters, hashes, quotation marks,"
             f" semicolons, percent signs, parentheses, or SQL comments: {name!r}"
         )
@@ -50,7 +51,7 @@ def annotate(draft: Draft, name: str, expression: Any, *, select: bool = True) -
     check_alias(name)
     resolved = expression.resolve(Scope(draft))
     if not hasattr(resolved, "get_source_expressions"):
-        raise TypeError(f"{expression!r} is no expression that can be selected")
+        raise QueryTypeError(f"{expression!r} is no expression that can be selected")
     previous = draft.annotation_mask
     if select:
         if previous is not None and name not in previous:
@@ -203,7 +204,7 @@ def add_ordering(draft: Draft, terms: Sequence[Any], slots: Slots) -> None:
             raise FieldError(f"{term!r} cannot order a query: name a field, or give an expression")
         before = slots.next
         parametrised = term.parametrised(slots)
-        if slots.next != before:
+        if slots.next != before or any(isinstance(e, OuterRef) for e in term.walk()):
             parametrised = parametrised.resolve(Scope(draft))
         elif getattr(term, "contains_aggregate", False):
             raise FieldError(
@@ -333,11 +334,11 @@ def combine(draft: Draft, other: Query, connector: str, offset: int) -> None:
     `offset` is where the other query's values start.
     """
     if draft.is_sliced or other.is_sliced:
-        raise TypeError("Cannot combine queries once a slice has been taken.")
+        raise QueryTypeError("Cannot combine queries once a slice has been taken.")
     if draft.distinct != other.distinct:
-        raise TypeError("Cannot combine a unique query with a non-unique query.")
+        raise QueryTypeError("Cannot combine a unique query with a non-unique query.")
     if draft.distinct_fields != other.distinct_fields:
-        raise TypeError("Cannot combine queries with different distinct fields.")
+        raise QueryTypeError("Cannot combine queries with different distinct fields.")
     right = Draft.of(other)
     right.map_expressions(lambda e: e.shifted(offset))
     draft.initial_alias()

@@ -110,7 +110,7 @@ class Q(Combinable):
     @property
     def shape(self) -> Hashable:
         return (
-            Q,
+            type(self),
             self.connector,
             self.negated,
             tuple(

@@ -12,7 +12,7 @@ from typing import Any
 
 from aorm.errors import FieldError
 from aorm.late import difflib
-from aorm.query.expressions import Col, QueryNode, Ref, ResolvedOuterRef
+from aorm.query.expressions import Col, F, QueryNode, Ref, ResolvedOuterRef
 from aorm.query.joins import INNER, LOUTER, Join
 from aorm.query.paths import LOOKUP_SEP, JoinInfo, Path, choices, names_to_path
 from aorm.query.state import State
@@ -146,7 +146,7 @@ class Draft(State):
         if isinstance(self.group_by, tuple):
             self.group_by = tuple(map(change, self.group_by))
         self.order_by = tuple(
-            change(o) if hasattr(o, "get_source_expressions") and not _is_unresolved(o) else o
+            change(o) if hasattr(o, "get_source_expressions") and not is_unresolved(o) else o
             for o in self.order_by
         )
 
@@ -312,11 +312,9 @@ class Draft(State):
         return choices(self.opts, self.annotations)
 
 
-def _is_unresolved(expression: Any) -> bool:
-    from_names = getattr(expression, "walk", None)
-    if from_names is None:
-        return True
-    return any(hasattr(e, "name") and not isinstance(e, Ref) for e in expression.walk())
+def is_unresolved(expression: Any) -> bool:
+    """Whether names of this query's own columns stand in an expression."""
+    return any(isinstance(e, F) and not isinstance(e, ResolvedOuterRef) for e in expression.walk())
 
 
 def unsupported_lookup(column: Any, name: str, lookups: list[str] | None = None) -> FieldError:

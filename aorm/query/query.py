@@ -202,13 +202,21 @@ class Query(State):
 
     def __reduce__(self) -> Any:
         state = {name: getattr(self, name) for name in State.__slots__}
+        options = self.opts
+        if options.auto_created:
+            # Its class stands in no module, but it is the model of a relation's rows.
+            state["model"] = None
+            return (_restored, (state, options.auto_created, options.object_name))
         return (_restored, (state,))
 
     def __repr__(self) -> str:
         return f"<Query of {self.opts.object_name}>"
 
 
-def _restored(state: dict[str, Any]) -> Query:
+def _restored(state: dict[str, Any], owner: Any = None, name: str = "") -> Query:
+    if owner is not None:
+        related = (field.remote_field.through for field in owner._meta.local_many_to_many)
+        state["model"] = next(each for each in related if each._meta.object_name == name)
     made = Query.__new__(Query)
     for name, value in state.items():
         setattr(made, name, value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from aorm.errors import QueryValueError
 from aorm.fields.relations import ForeignObject
+from aorm.functional import SimpleLazyObject
 from aorm.query.expressions import QueryNode
 from aorm.query.lookups import (
     RANGE_CHECKS,
@@ -16,13 +18,19 @@ from aorm.query.lookups import (
     IsNull,
     LessThan,
     LessThanOrEqual,
+    column_of,
+    fitting,
+    list_converter,
+    never_none,
+    pipe,
     refused,
 )
 
 
 def target_of(field: Any) -> Any:
     """The column at the end of a relation, which a value is compared with."""
-    return field.path_infos[-1].target_fields[-1]
+    # Both ways of a generic relation end at a primary key, but not at the one that is looked up.
+    return getattr(field, "lookup_target", None) or field.path_infos[-1].target_fields[-1]
 
 
 def key_of(value: Any, field: Any, source: Any) -> Any:
@@ -37,18 +45,27 @@ def key_of(value: Any, field: Any, source: Any) -> Any:
     except AttributeError:
         return value.pk
     if found is None and value.pk is None:
-        raise ValueError("Model instances passed to related filters must be saved.")
+        raise QueryValueError("Model instances passed to related filters must be saved.")
     return found
 
 
-def related_converter(lhs: Any, kind: type, sample: Any) -> Converter | None:
-    """What turns a value of this type into the key that the relation keeps."""
+def related_converter(lhs: Any, sample: Any) -> Converter | None:
+    """What turns a value of the sample's type into the key that the relation keeps."""
+    check = RANGE_CHECKS.get(column_of(lhs.output_field).get_internal_type())
+    prepare = item_converter(lhs, type(sample), sample)
+    if prepare is None:
+        return check if type(sample) is int else None
+    return never_none(prepare) if hasattr(sample, "_meta") else pipe(never_none(prepare), check)
+
+
+def item_converter(lhs: Any, kind: type, sample: Any) -> Converter | None:
+    """The same for the items of this type in a list."""
     field = lhs.output_field
     target = target_of(field)
     source = getattr(lhs, "target", target)
+    if not source.is_relation and hasattr(source, "model"):
+        source = target
     if hasattr(kind, "_meta"):
-        if not source.is_relation and hasattr(source, "model"):
-            source = target
 
         def convert(value: Any) -> Any:
             return key_of(value, field, source)
@@ -59,16 +76,19 @@ def related_converter(lhs: Any, kind: type, sample: Any) -> Converter | None:
     while target.is_relation:
         target = target.target_field
     if kind in target.plain_types:
-        return RANGE_CHECKS.get(target.get_internal_type()) if kind is int else None
+        return None
     prepare: Converter = target.get_prep_value
-    return prepare
+    if not issubclass(kind, SimpleLazyObject):
+        return prepare
+    # What a lazy object stands for may be another kind of value each time.
+    return lambda value: key_of(value, field, source) if hasattr(value, "_meta") else prepare(value)
 
 
 class RelatedLookupMixin:
     lhs: Any
 
     def converter(self, sample: Any) -> Converter | None:
-        return related_converter(self.lhs, type(sample), sample)
+        return related_converter(self.lhs, sample)
 
     @property
     def param_field(self) -> Any:
@@ -110,21 +130,21 @@ class RelatedIsNull(IsNull):
 class RelatedIn(RelatedLookupMixin, In):
     def list_converter(self, sample: Any, kinds: frozenset[type]) -> Converter:
         rest = kinds - {type(None)}
-        converters = {kind: related_converter(self.lhs, kind, sample) for kind in rest}
-        if rest == {int}:
-            return _ints
+        converters = {kind: item_converter(self.lhs, kind, sample) for kind in rest}
         if not any(converters.values()):
-            return lambda value: [each for each in value if each is not None]
+            return fitting(list_converter(None, kinds), self.lhs)
 
         def convert(value: Any) -> list[Any]:
             found = []
             for each in value:
                 if each is not None:
                     prepare = converters.get(type(each))
-                    found.append(each if prepare is None else prepare(each))
+                    key = each if prepare is None else prepare(each)
+                    if key is not None:
+                        found.append(key)
             return found
 
-        return convert
+        return fitting(convert, self.lhs)
 
     def accept_query(self, node: Any) -> None:
         if not isinstance(node, QueryNode):
@@ -152,7 +172,3 @@ def _selecting(query: Any, field: Any, target: Any) -> Any:
             draft.order_by, draft.default_ordering = (), False
 
     return query.changed(("in", name), change)
-
-
-def _ints(value: Any) -> list[Any]:
-    return [each for each in value if each is not None and -(2**63) <= each < 2**63]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.query.conditions import NOTHING, Argument, Arguments
 from aorm.query.expressions import Col, Expression, Param, QueryNode
 from aorm.query.lookups import (
@@ -16,6 +17,8 @@ from aorm.query.lookups import (
     LessThan,
     LessThanOrEqual,
     Lookup,
+    NothingLeft,
+    with_rest,
 )
 
 
@@ -76,12 +79,12 @@ def values_of(column: ColumnTuple, value: Any) -> tuple[Any, ...]:
     if hasattr(value, "_meta"):
         return tuple(_attribute(value, source) for source in column.sources)
     if not isinstance(value, list | tuple):
-        raise ValueError(
+        raise QueryValueError(
             f"{_name(column)} has {len(column)} columns: its value must be a tuple or a list, not"
             f" {value!r}"
         )
     if len(value) != len(column):
-        raise ValueError(
+        raise QueryValueError(
             f"{_name(column)} has {len(column)} columns, but {value!r} has {len(value)} values"
         )
     return tuple(
@@ -150,15 +153,20 @@ class TupleIn(TupleLookup, In):
     def accept(self, given: Argument) -> Any:
         column = self.lhs
         if not hasattr(given.sample, "__iter__"):
-            raise TypeError(f"the value of an 'in' lookup must be a list, not {given.sample!r}")
+            raise QueryTypeError(
+                f"the value of an 'in' lookup must be a list, not {given.sample!r}"
+            )
 
         def convert(value: Any) -> list[tuple[Any, ...]]:
             keys = [values_of(column, item) for item in value]
             return [key for key in keys if None not in key]
 
-        found = convert(given.sample)
-        given.use(convert)
-        if not found:
+        checked = with_rest(convert)
+        given.use(checked)
+        try:
+            checked(given.sample)
+        except NothingLeft:
+            given.use(None)
             given.volatile = True
             return NOTHING
         return Items(

@@ -8,7 +8,7 @@ from typing import Any
 from aorm.errors import EmptyResultSet, FieldError, FullResultSet, NotSupportedError, listed
 from aorm.query.building import ordering_of
 from aorm.query.conditions import Where
-from aorm.query.draft import Draft
+from aorm.query.draft import Draft, is_unresolved
 from aorm.query.expressions import Col, F, OrderBy, Param, Ref
 from aorm.query.filters import Scope
 from aorm.query.functions.math import Random
@@ -174,9 +174,10 @@ class SelectCompiler(Compiler):
                     f"Non-relational field given in select_related: {name!r}. Choices are:"
                     f" {listed(_related_choices(opts))}"
                 )
+        wrong = ", ".join(map(repr, sorted(unknown)))
         raise FieldError(
-            "Invalid field name(s) given in select_related:"
-            f" {', '.join(map(repr, sorted(unknown)))}. Choices are: {listed(_related_choices(opts))}"
+            f"Invalid field name(s) given in select_related: {wrong}."
+            f" Choices are: {listed(_related_choices(opts))}"
         )
 
     # --- ordering ----------------------------------
@@ -193,7 +194,7 @@ class SelectCompiler(Compiler):
                 term = OrderBy(term)
             elif not isinstance(term, OrderBy):
                 term = term.asc()
-            resolved = term.resolve(Scope(draft))
+            resolved = term.resolve(Scope(draft)) if is_unresolved(term) else term
             found.append(self._selected_form(resolved))
         if not draft.standard_ordering:
             found = [term.reverse_ordering() for term in found]

@@ -1,0 +1,177 @@
+"""Single cases of a query's second use, of its memory, and of its pickles."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import weakref
+from typing import Any
+
+import pytest
+from shop.models import Author, Book, Tag
+
+from aorm.functional import SimpleLazyObject
+from aorm.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
+from aorm.models.expressions import Func, RawSQL
+from aorm.models.functions import Abs, Coalesce
+from aorm.sql.dialects.postgresql import POSTGRESQL
+from aorm.sql.dialects.sqlite import SQLITE
+from query.spelling import DIALECTS, interned, spelt, where
+
+HUGE = 2**70
+BOOKS = interned(Book)
+each_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.vendor)
+
+
+@each_dialect
+def test_names_and_expressions_in_one_ordering(dialect: Any) -> None:
+    by = F("rating").desc()
+    first = spelt(BOOKS.order_by("title", by), dialect)[0]
+    second = spelt(BOOKS.order_by("pages", by), dialect)[0]
+    assert first.endswith('ORDER BY "shop_book"."title" ASC, "shop_book"."rating" DESC')
+    assert second.endswith('ORDER BY "shop_book"."pages" ASC, "shop_book"."rating" DESC')
+
+
+@each_dialect
+def test_list_without_a_fitting_item_matches_nothing_at_its_second_use_too(dialect: Any) -> None:
+    for lookup in ("pages__in", "author__in"):
+        for values in ([1], [HUGE], [None, 2], [None, HUGE], ["3"], [str(HUGE)], [1, str(HUGE)]):
+            sql, params = spelt(BOOKS.filter(**{lookup: values}), dialect)
+            fitting = [int(v) for v in values if v is not None and abs(int(v)) < HUGE]
+            assert bool(sql) == bool(fitting)
+            assert not sql or str(fitting[0]) in str(params[0])
+
+
+@pytest.mark.parametrize("value", [HUGE, -HUGE, str(HUGE), float(HUGE)])
+def test_integers_that_no_row_can_have(database: Any, value: Any) -> None:
+    author = Author.objects.create(name="a", age=1)
+    Book.objects.create(title="t", author=author, pages=3)
+    above = int(value) > 0
+    for name in ("pages", "author", "author_id", "pk", "author__age"):
+        assert not Book.objects.filter(**{name: value}).exists()
+        assert Book.objects.exclude(**{name: value}).exists()
+        assert Book.objects.filter(**{f"{name}__lt": value}).exists() is above
+        assert Book.objects.filter(**{f"{name}__gte": value}).exists() is not above
+        assert Book.objects.filter(**{f"{name}__in": [value, 1, 3, author.pk]}).exists()
+    assert Book.objects.filter(pages__range=(1, value)).exists() is above
+    assert Book.objects.filter(pages__range=(value, 5)).exists() is not above
+
+
+def test_a_lazy_object_stands_for_an_object(database: Any) -> None:
+    author = Author.objects.create(name="a")
+    book = Book.objects.create(title="t", author=author)
+    lazy = SimpleLazyObject(lambda: author)
+    for _ in range(2):
+        assert Book.objects.get(author=lazy) == book
+        assert Book.objects.get(author__in=[lazy]) == book
+
+
+@each_dialect
+def test_values_of_an_annotation_that_a_subquery_refers_to(dialect: Any) -> None:
+    marked = BOOKS.filter(title="first").alias(mark=F("pages") + 7)
+    near = interned(Author).filter(name="n", age=OuterRef("mark"))
+    _, params = where(marked.filter(Exists(near.filter(email="e"))), dialect)
+    assert params == ("first", "n", 7, "e")
+
+
+@each_dialect
+def test_outer_reference_in_the_ordering_of_a_subquery(dialect: Any) -> None:
+    nearest = interned(Author).order_by(Abs(F("age") - OuterRef("pages"))).values("name")[:1]
+    sql, _ = spelt(BOOKS.values_list(Subquery(nearest)), dialect)
+    assert 'ORDER BY ABS(("U0"."age" - "shop_book"."pages")) ASC' in sql
+
+
+class Plain(Func):
+    function = "PLAIN"
+
+
+class Loud(RawSQL):
+    def as_sql(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        sql, params = super().as_sql(compiler, connection)
+        return f"LOUD{sql}", params
+
+
+class Name(F):
+    def resolve(self, scope: Any) -> Any:
+        return scope.ref(f"{self.name}__name")
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        (RawSQL("1", (), IntegerField()), Loud("1", (), IntegerField())),
+        (F("author"), Name("author")),
+        (Value(1), Value(True)),
+        (Value(1), Value(2**40)),
+        (Value(1), Value(1, output_field=IntegerField())),
+        (Value(1, output_field=IntegerField()), Value(1, output_field=IntegerField(null=True))),
+        (Plain("pages", word=1), Plain("pages", word=True)),
+        (Count("tags", distinct=True), Count("tags")),
+        (Count("tags", filter=Q(pages=1)), Count("tags", filter=Q(pages=None))),
+        (Coalesce("rating", Value(1.0)), Coalesce("rating", Value(None))),
+    ],
+    ids=str,
+)
+def test_different_structures_have_different_shapes(one: Any, other: Any) -> None:
+    assert one.shape != other.shape
+
+
+def test_fields_made_anew_have_one_shape() -> None:
+    size = len(BOOKS._query.steps)
+    for number in range(20):
+        BOOKS.annotate(made_anew=Value(number, output_field=IntegerField()))
+    assert len(BOOKS._query.steps) <= size + 1
+
+
+class Tracked(str):
+    """A text that can be watched."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_no_query_keeps_a_value() -> None:
+    texts = [Tracked(f"text{number}") for number in range(9)]
+    authors = [Author(pk=1, name="a"), Author(pk=2, name="b")]
+    watched = [weakref.ref(each) for each in (*texts, *authors)]
+    authors_of = interned(Author).filter(name=texts[0])
+    queryset = (
+        BOOKS.filter(title=texts[1], author=authors[0])
+        .filter(author__in=[authors[1]], title__in=[texts[2]])
+        .exclude(tags__name=texts[3])
+        .annotate(kind=Case(When(title=texts[4], then=Value(texts[5])), default=Value(texts[6])))
+        .annotate(raw=RawSQL("%s", [texts[7]]), own=Subquery(authors_of.values("pk")[:1]))
+        .filter(title__range=(texts[8], "z"))
+    )
+    for dialect in DIALECTS:
+        assert spelt(queryset, dialect)[0]
+    kept = queryset._query
+    del queryset, authors_of, texts, authors
+    gc.collect()
+    assert [each() for each in watched] == [None] * len(watched)
+    assert kept.slots > 9
+
+
+@each_dialect
+def test_a_pickled_query_is_the_same_query(dialect: Any) -> None:
+    inner = interned(Tag).filter(name="t", books=OuterRef("pk"))
+    queryset = (
+        BOOKS.annotate(number=Count("tags"), mark=F("pages") + 1)
+        .filter(Exists(inner), number__gt=2)
+        .exclude(tags__name__in=["a"])[2:7]
+    )
+    again = BOOKS.all()
+    again.query = pickle.loads(pickle.dumps(queryset.query))
+    assert spelt(again, dialect) == spelt(queryset, dialect)
+    assert spelt(again[1:3], dialect) == spelt(queryset[1:3], dialect)
+
+
+@pytest.mark.parametrize(
+    "dialect, text",
+    [
+        (SQLITE, '"shop_book"."pages" IN (SELECT value FROM json_each(?))'),
+        (POSTGRESQL, '"shop_book"."pages" = ANY($1::bigint[])'),
+    ],
+)
+def test_lists_of_any_length_have_one_text(dialect: Any, text: str) -> None:
+    for length in (1, 2, 50):
+        assert where(BOOKS.filter(pages__in=range(length)), dialect)[0] == text
