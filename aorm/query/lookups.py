@@ -333,7 +333,7 @@ def _misfit(lhs: Any, value: Any) -> int:
             return 0
         value = field.get_prep_value(value)
     low, high = _range_of(lhs)
-    return (value > high) - (value < low)
+    return int(value > high) - int(value < low)
 
 
 def list_converter(item: Converter | None, kinds: frozenset[type]) -> Converter:

@@ -62,9 +62,7 @@ def item_converter(lhs: Any, kind: type, sample: Any) -> Converter | None:
     """The same for the items of this type in a list."""
     field = lhs.output_field
     target = target_of(field)
-    source = getattr(lhs, "target", target)
-    if not source.is_relation and hasattr(source, "model"):
-        source = target
+    source = target
     if hasattr(kind, "_meta"):
 
         def convert(value: Any) -> Any:

@@ -97,7 +97,7 @@ class Name(F):
 
 
 @pytest.mark.parametrize(
-    "one, other",
+    ("one", "other"),
     [
         (RawSQL("1", (), IntegerField()), Loud("1", (), IntegerField())),
         (F("author"), Name("author")),
@@ -166,7 +166,7 @@ def test_a_pickled_query_is_the_same_query(dialect: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "dialect, text",
+    ("dialect", "text"),
     [
         (SQLITE, '"shop_book"."pages" IN (SELECT value FROM json_each(?))'),
         (POSTGRESQL, '"shop_book"."pages" = ANY($1::bigint[])'),
@@ -175,3 +175,14 @@ def test_a_pickled_query_is_the_same_query(dialect: Any) -> None:
 def test_lists_of_any_length_have_one_text(dialect: Any, text: str) -> None:
     for length in (1, 2, 50):
         assert where(BOOKS.filter(pages__in=range(length)), dialect)[0] == text
+
+
+@each_dialect
+def test_an_object_of_the_same_model_stands_for_its_key(dialect: Any) -> None:
+    mentor = Author(pk=7, name="m", mentor_id=3)
+    authors = interned(Author)
+    assert where(authors.filter(mentor=mentor), dialect)[1] == (7,)
+    assert where(authors.filter(students=mentor), dialect)[1] == (7,)
+    assert str(7) in str(where(authors.filter(mentor__in=[mentor]), dialect)[1])
+    assert where(authors.filter(mentor__mentor=mentor), dialect)[1] == (7,)
+    assert where(authors.filter(friends=mentor), dialect)[1] == (7,)
