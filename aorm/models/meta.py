@@ -306,9 +306,7 @@ class _Making:
                     f"field of the same name from base class {base.__name__!r}."
                 )
             if not self.hidden(field, taken):
-                copied = self.inherit(field)
-                if not base._meta.abstract:
-                    copied.mti_inherited = True
+                self.inherit(field, mti_inherited=not base._meta.abstract)
 
     def hidden(self, field: Any, taken: set[str]) -> bool:
         """Whether something nearer has the name of an inherited field."""
@@ -320,8 +318,10 @@ class _Making:
             or name in vars(self.cls)
         )
 
-    def inherit(self, field: Any) -> Any:
+    def inherit(self, field: Any, mti_inherited: bool = False) -> Any:
         copied = copy.deepcopy(field)
+        if mti_inherited:
+            copied.mti_inherited = True
         self.inherited.add(field.name)
         self.cls.add_to_class(field.name, copied)
         return copied

@@ -462,7 +462,7 @@ class QuerySet(Writing, Generic[T]):
             params=params,
             translations=translations,
             using=using or self._db,
-        )
+        ).prefetch_related(*self._prefetch_related_lookups)
 
     def extra(self, *args: Any, **kwargs: Any) -> Any:
         """Not part of aorm: `annotate()` with `RawSQL` says the same, safely."""

@@ -29,12 +29,23 @@ _MISSING: Any = object()
 _new = object.__new__
 
 
-def _not_loaded(instance: Any, name: str) -> NoReturn:
+def not_loaded(instance: Any, name: str, joined: bool = True) -> NoReturn:
+    """Refuse to load a relation while an event loop runs.
+
+    Args:
+        joined: whether a join could have brought it along.
+
+    Raises:
+        RelationNotLoaded: always; it names the ways to load the relation beforehand.
+    """
     model = type(instance).__name__
+    ways = f'prefetch_related("{name}")'
+    if joined:
+        ways = f'select_related("{name}") or {ways}'
     one = model.lower()
     raise RelationNotLoaded(
         f"{model}.{name} was not loaded, and it cannot be while an event loop runs on this "
-        f'thread. Load it with the query, select_related("{name}") or prefetch_related("{name}"), '
+        f"thread. Load it with the query, {ways}, "
         f'or before it is used: await {one}.afetch_related("{name}"), '
         f'await models.aprefetch_related_objects({one}s, "{name}").'
     )
@@ -103,7 +114,7 @@ class _Single:
     def fetch_one(self, instance: Any) -> None:
         """Load for this instance and keep what was found."""
         if running_loop() is not None:
-            _not_loaded(instance, self.name)
+            not_loaded(instance, self.name)
         self._load(instance)
 
     def fetch_many(self, instances: Sequence[Any]) -> None:
@@ -112,14 +123,14 @@ class _Single:
         if not missing:
             return
         if running_loop() is not None:
-            _not_loaded(missing[0], self.name)
+            not_loaded(missing[0], self.name)
         plan = self.get_prefetch_querysets(missing)
         queryset, related_key, instance_key = plan[:3]
         found = {related_key(each): each for each in queryset}
         for each in missing:
             value = each.__dict__[self.cache.cache_attname] = found.get(instance_key(each))
             if value is None:
-                plan.note_missing(each)
+                plan.note(each)
             elif plan.link is not None:
                 plan.link.set_cached_value(value, each)
 
@@ -219,9 +230,7 @@ class ForwardManyToOneDescriptor(_Single):
             # It was assigned before it had a key, or looked for in vain: that stands until the
             # column is changed.
             return bool(values[self._assigned] == local)
-        targets = [
-            related.__dict__.get(each.attname) for each in self.field.foreign_related_fields
-        ]
+        targets = [related.__dict__.get(each.attname) for each in self.field.foreign_related_fields]
         # A deleted object has lost its key, a deferred one has not loaded it.
         return local == targets or (None in targets and None not in local)
 
@@ -417,9 +426,7 @@ class ReverseOneToOneDescriptor(_Single):
                 fetch_mode_of(instance).fetch(self, instance)
                 related = instance.__dict__[self.cache_attname]
         if related is None:
-            raise self.RelatedObjectDoesNotExist(
-                f"{type(instance).__name__} has no {self.name}."
-            )
+            raise self.RelatedObjectDoesNotExist(f"{type(instance).__name__} has no {self.name}.")
         return related
 
     def _load(self, instance: Any) -> None:
@@ -522,9 +529,7 @@ class ReverseManyToOneDescriptor:
     def __set__(self, instance: Any, value: Any) -> NoReturn:
         """There is no assigning: `author.books.set(...)`."""
         side, name = self._refusal()
-        raise TypeError(
-            f"Direct assignment to the {side} is prohibited. Use {name}.set() instead."
-        )
+        raise TypeError(f"Direct assignment to the {side} is prohibited. Use {name}.set() instead.")
 
 
 class ManyToManyDescriptor(ReverseManyToOneDescriptor):

@@ -115,6 +115,9 @@ def _bulk_create(
     if not objs:
         return objs
     _check_related(model, objs, "bulk_create")
+    for field in plan_of(model).settling:
+        for obj in objs:
+            yield from field.settle(obj, db)
     opts = model._meta.concrete_model._meta
     statements = [
         batch

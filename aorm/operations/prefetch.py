@@ -3,7 +3,8 @@
 1. A lookup is a path of attributes; each part that is a relation is fetched for all instances
    of the level before that lack it, then the path goes on from what was found.
 2. What can be prefetched answers `get_prefetch_querysets(instances, querysets)`: the
-   descriptor of a relation to one object, the related manager of one to many.
+   descriptor of a relation to one object, the related manager of one to many. What these have
+   to ask first is an operation, `_before_prefetch(instances)`.
 3. Nothing here knows models or QuerySets; they are handed in.
 """
 
@@ -108,11 +109,13 @@ class Plan(tuple[Any, ...]):
         link: a field (or relation) of the related objects that points back to the instance.
         cache: the entry of an instance's `__dict__` that holds a single related object.
         local: the attnames of an instance's columns that say which object that is.
+        noted: whether their values are noted also where there is an object.
     """
 
     link: Any = None
     cache: str | None = None
     local: Sequence[str] = ()
+    noted: bool = False
 
     @classmethod
     def make(
@@ -126,15 +129,17 @@ class Plan(tuple[Any, ...]):
         link: Any = None,
         cache: str | None = None,
         local: Sequence[str] = (),
+        noted: bool = False,
     ) -> Plan:
         plan = cls((queryset, related_key, instance_key, single, cache_name, False))
         plan.link = link
         plan.cache = cache
         plan.local = local
+        plan.noted = noted
         return plan
 
-    def note_missing(self, instance: Any) -> None:
-        """Note of an instance which values of its columns were looked for in vain."""
+    def note(self, instance: Any) -> None:
+        """Note of an instance which values of its columns were looked for."""
         if self.local:
             held = instance.__dict__
             held[f"{self.cache}{ASSIGNED}"] = [held.get(name) for name in self.local]
@@ -350,6 +355,9 @@ def _fetch_level(
     Returns:
         The related objects, and the lookups that their QuerySet brought along.
     """
+    before = getattr(prefetcher, "_before_prefetch", None)
+    if before is not None:
+        yield from before(instances)
     plan = prefetcher.get_prefetch_querysets(instances, lookup.get_current_querysets(level))
     queryset, related_key, instance_key, single, cache_name, is_descriptor = plan
     # The QuerySet's own lookups join this walk, else each relation would start one of its own.
@@ -437,7 +445,7 @@ def _hand_out_single(
             setattr(instance, attribute, value)
         elif cache is not None:
             instance.__dict__[cache] = value
-            if value is None:
-                plan.note_missing(instance)
+            if value is None or plan.noted:
+                plan.note(instance)
         else:
             instance._state.fields_cache[plan[4]] = value

@@ -32,6 +32,7 @@ class Plan:
     Attributes:
         options: those of the table, which a proxy shares.
         relations: attribute of the kept object, and the field, of each foreign key.
+        settling: fields with more to do before an instance is saved: an operation `settle`.
         stored: the attnames that an instance which was loaded completely holds.
         pk: the attname of a primary key of one column, else None.
         pk_by_default: each column of the primary key has a default, so that a new instance is
@@ -45,6 +46,7 @@ class Plan:
         "pk",
         "pk_by_default",
         "relations",
+        "settling",
         "signals",
         "stored",
     )
@@ -57,6 +59,7 @@ class Plan:
             for field in (*options.concrete_fields, *options.private_fields)
             if field.is_relation and hasattr(field, "cache_attname")
         ]
+        self.settling = [field for field in options.private_fields if hasattr(field, "settle")]
         self.stored = frozenset(
             field.attname for field in options.concrete_fields if not field.generated
         )
@@ -241,6 +244,8 @@ def save(
     plan = plan_of(type(instance))
     if plan.relations:
         check_related(instance, "save")
+    for field in plan.settling:
+        yield from field.settle(instance, db)
     if force_insert and (force_update or update_fields):
         raise ValueError("Cannot force both insert and updating in model saving.")
     if update_fields is not None:

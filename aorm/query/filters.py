@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aorm.errors import FieldError
+from aorm.errors import FieldError, QueryTypeError, QueryValueError
 from aorm.query.conditions import NOTHING, Argument, Arguments, Q, Where, check_filterable
 from aorm.query.draft import Draft, unsupported_lookup
 from aorm.query.expressions import (
@@ -191,10 +191,10 @@ class _Builder:
                 f"Cannot parse keyword query as {type(expression).__name__}: {expression!r}"
             )
         if not getattr(expression, "conditional", False) and not isinstance(expression, F):
-            raise TypeError("Cannot filter against a non-conditional expression.")
+            raise QueryTypeError("Cannot filter against a non-conditional expression.")
         condition = expression.resolve(self._scope())
         if not getattr(condition, "conditional", False):
-            raise TypeError("Cannot filter against a non-conditional expression.")
+            raise QueryTypeError("Cannot filter against a non-conditional expression.")
         if self.filterable:
             check_filterable(condition)
         return Where([condition]), ()
@@ -302,6 +302,10 @@ class _Builder:
             for theirs, ours in _pairs(step):
                 outer = LOOKUP_SEP.join([*path, theirs.name])
                 inner.where = inner.where.joined(Exact(Col(base, ours), ResolvedOuterRef(outer)))
+            restriction = getattr(step.join_field, "get_extra_restriction", None)
+            extra = restriction(base, None) if restriction is not None else None
+            if extra is not None:
+                inner.where = inner.where.joined(extra)
             reused = self._reused_alias(step)
             if reused is not None:
                 target = step.to_opts.pk
@@ -406,7 +410,7 @@ def build_lookup(draft: Draft, lookups: list[str], lhs: Any, rhs: Any) -> Any:
     is_none = isinstance(rhs, Argument) and rhs.sample is None
     if is_none and not lookup_class.can_use_none_as_rhs:
         if last not in ("exact", "iexact"):
-            raise ValueError("Cannot use None as a query value")
+            raise QueryValueError("Cannot use None as a query value")
         rhs.use(None)
         found = lhs.get_lookup("isnull") or IsNull
         return found(lhs, True)
@@ -431,7 +435,7 @@ def check_related(field: Any, value: Any, opts: Any) -> None:
     if isinstance(value, QueryNode):
         query = value.query
         if not query.has_select_fields and not _compatible(query.model, opts, field):
-            raise ValueError(
+            raise QueryValueError(
                 f"Cannot use QuerySet for {query.model._meta.object_name!r}: Use a QuerySet for"
                 f" {opts.object_name!r}."
             )
@@ -448,7 +452,9 @@ def check_related(field: Any, value: Any, opts: Any) -> None:
 
 def _check_object(value: Any, opts: Any, field: Any) -> None:
     if not _compatible(value._meta.model, opts, field):
-        raise ValueError(f"Cannot query {str(value)!r}: Must be {opts.object_name!r} instance.")
+        raise QueryValueError(
+            f"Cannot query {str(value)!r}: Must be {opts.object_name!r} instance."
+        )
 
 
 def _compatible(model: Any, opts: Any, field: Any) -> bool:
