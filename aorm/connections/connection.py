@@ -9,13 +9,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from aorm.records import Record
 
 Rows = list[Any]
 Params = Sequence[Any]
 
 
-class RawResult(NamedTuple):
+class RawResult(Record):
     """What a statement of the user's own gave: `rows` is None where there can be none."""
 
     rows: Rows | None

@@ -13,10 +13,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aorm.connections.turns import Turns, open_block
 from aorm.errors import DatabaseError, Error, TransactionManagementError
+from aorm.records import Record
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -29,7 +30,7 @@ BROKEN = (
 )
 
 
-class Callback(NamedTuple):
+class Callback(Record):
     """What `on_commit` was given, and where."""
 
     function: Callable[[], Any]

@@ -94,7 +94,7 @@ class Draft(State):
             return alias
         alias = self._new_alias(join.alias or join.table)
         kind = LOUTER if join.nullable or self.joins[join.parent].kind == LOUTER else INNER  # type: ignore[index]
-        self.joins[alias] = join._replace(alias=alias, kind=kind)
+        self.joins[alias] = join.replaced(alias=alias, kind=kind)
         self.refs[alias] = 1
         return alias
 
@@ -111,7 +111,7 @@ class Draft(State):
                 continue
             parent_is_outer = self.joins[join.parent].kind == LOUTER
             if (join.nullable or parent_is_outer) and join.kind != LOUTER:
-                self.joins[alias] = join._replace(kind=LOUTER)
+                self.joins[alias] = join.replaced(kind=LOUTER)
                 todo.extend(
                     other
                     for other, each in self.joins.items()
@@ -125,7 +125,7 @@ class Draft(State):
             alias = todo.pop(0)
             join = self.joins[alias]
             if join.kind == LOUTER:
-                self.joins[alias] = join._replace(kind=INNER)
+                self.joins[alias] = join.replaced(kind=INNER)
                 parent = join.parent
                 if parent is not None and self.joins[parent].kind == LOUTER:
                     todo.append(parent)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from aorm.query.expressions import AND, OR
+from aorm.records import Record
 
 INNER, LOUTER = "INNER JOIN", "LEFT OUTER JOIN"
 
 
-class Join(NamedTuple):
+class Join(Record):
     """One table: the base table (no parent), or one joined to its parent by pairs of columns."""
 
     alias: str
@@ -38,7 +39,7 @@ class Join(NamedTuple):
         )
 
     def relabeled(self, aliases: dict[str, str]) -> Join:
-        return self._replace(
+        return self.replaced(
             alias=aliases.get(self.alias, self.alias),
             parent=None if self.parent is None else aliases.get(self.parent, self.parent),
             filtered=None if self.filtered is None else self.filtered.relabeled(aliases),

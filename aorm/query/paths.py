@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from aorm.errors import FieldDoesNotExist, FieldError, listed
+from aorm.records import Record
 
 LOOKUP_SEP = "__"
 
@@ -19,7 +20,7 @@ class MultiJoin(Exception):
         self.names_with_path = names_with_path
 
 
-class Path(NamedTuple):
+class Path(Record):
     """The steps to a field, the field, its target columns, and the parts that are no fields."""
 
     steps: list[Any]
@@ -28,7 +29,7 @@ class Path(NamedTuple):
     rest: list[str]
 
 
-class JoinInfo(NamedTuple):
+class JoinInfo(Record):
     """Where a name led to: joined tables, the field, and how to apply its transforms."""
 
     final_field: Any

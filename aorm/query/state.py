@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from aorm.query.conditions import Where
 from aorm.query.joins import Join
+from aorm.records import Record
 
 
-class Fixed(NamedTuple):
+class Fixed(Record):
     """A number of rows that belongs to the structure, such as the two that `get()` looks at."""
 
     number: int

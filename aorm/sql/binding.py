@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 from keyword import iskeyword
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from aorm.fields.base import DatabaseDefault, Field, is_expression
+from aorm.records import Record
 from aorm.sql.dialect import Dialect
 from aorm.sql.dialects.values import CommonValues, Direct, column_field, kind_of, overrides
 
@@ -24,7 +25,7 @@ class NotPlain(Exception):
     """A value that the database has to compute."""
 
 
-class Binder(NamedTuple):
+class Binder(Record):
     """How a value of a field gets into a statement.
 
     `direct` is the short way for most values; `function` gives what is bound for any, or raises
@@ -108,8 +109,8 @@ class Code:
 
     def bound(self, field: Field[Any], value: str) -> str:
         """An expression for what is bound; `value` is one for the value of the field."""
-        direct, function = binder(field, self.dialect)
-        bind = self.name("bind", function)
+        found = binder(field, self.dialect)
+        direct, bind = found.direct, self.name("bind", found.function)
         if direct is None:
             return f"{bind}({value})"
         self.names.update(direct.names)

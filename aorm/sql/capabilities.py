@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from aorm.records import Record
 
 
-class Capabilities(NamedTuple):
+class Capabilities(Record):
     """The answers that SQL building asks for, instead of asking which database it is."""
 
     array_parameters: bool = False  # a list is one parameter: = ANY($1)

@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from aorm.errors import FieldError
 from aorm.fields.dates import DateField, DateTimeField, TimeField
 from aorm.fields.numbers import INTEGER_RANGES
 from aorm.late import hashlib
+from aorm.records import Record
 from aorm.sql.capabilities import Capabilities
 
 Adapter = Callable[[Any], Any]
@@ -31,7 +32,7 @@ class Identifier(str):
     __slots__ = ()
 
 
-class Conversion(NamedTuple):
+class Conversion(Record):
     """How a value from the driver becomes the value of a field.
 
     `template` is an expression over `{0}` for generated decoders, for a value that is not None

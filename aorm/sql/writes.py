@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from aorm.fields.base import DatabaseDefault, Field, is_expression
 from aorm.query.conditions import Q
 from aorm.query.expressions import F
+from aorm.records import Record
 from aorm.sql.binding import (
     NotPlain,
     binder,
@@ -28,7 +29,7 @@ from aorm.sql.embedded import value_sql
 from aorm.steps import Execute, Fetch, Statement
 
 
-class Conflict(NamedTuple):
+class Conflict(Record):
     """What an INSERT does with a row that is there already."""
 
     ignore: bool = False

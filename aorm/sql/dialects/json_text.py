@@ -10,7 +10,9 @@ import json
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
+
+from aorm.records import Record
 
 _SHORTEST_LONG_INTEGER = 19
 _ONLY_DIGITS_MATTER = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
@@ -42,7 +44,7 @@ def _guarded(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return loads
 
 
-class Reader(NamedTuple):
+class Reader(Record):
     """`loads`, and the same in one expression over `{0}` for generated code, with its names."""
 
     loads: Callable[[str], Any]

@@ -18,9 +18,10 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache, partial
 from itertools import count
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from aorm.late import zoneinfo
+from aorm.records import Record
 from aorm.sql.dialect import Adapter, Conversion, Converter, Dialect
 from aorm.sql.dialects import json_text
 
@@ -49,7 +50,6 @@ ADDRESSES = frozenset(("GenericIPAddressField", "IPAddressField"))
 class NullConversion(Conversion):
     """A conversion whose template has to be used for None as well: user code may look at it."""
 
-    __slots__ = ()
     takes_none: ClassVar[bool] = True
 
 
@@ -157,7 +157,8 @@ def named(function: Callable[..., Any], hint: str) -> tuple[str, dict[str, Any]]
 
 def json_conversion(field: Any) -> Conversion:
     decoder = getattr(field, "decoder", None)
-    loads, template, names = json_text.reader()
+    reader = json_text.reader()
+    loads, template, names = reader.loads, reader.template, reader.names
     if decoder is not None:
         loads = partial(json.loads, cls=decoder)
         name, names = named(loads, "json_loads")
@@ -201,7 +202,7 @@ def _then_user(conversion: Conversion | None, field: Any, dialect: Dialect) -> C
     return NullConversion(f"{name}({{0}})", names, convert)
 
 
-class Direct(NamedTuple):
+class Direct(Record):
     """What is stored, as an expression over `{0}`, for values that meet a condition over it."""
 
     condition: str
