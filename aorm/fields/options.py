@@ -123,16 +123,13 @@ class Options:
         "_forward_fields_map",
         "field_names",
         "_columns_by_attname",
-        "managers",
-        "managers_map",
-        "base_manager",
-        "default_manager",
         "db_returning_fields",
         "pk_fields",
         "all_parents",
         "total_unique_constraints",
         "_property_names",
     )
+    MANAGER_PROPERTIES = ("managers", "managers_map", "base_manager", "default_manager")
     REVERSE_PROPERTIES = ("related_objects", "fields_map", "_relation_tree")
 
     model: Any
@@ -292,7 +289,8 @@ class Options:
     def add_manager(self, manager: Any) -> None:
         """Insert a manager; the first is the default one."""
         self.local_managers.append(manager)
-        self._expire_cache()
+        for name in self.MANAGER_PROPERTIES:
+            self.__dict__.pop(name, None)
 
     def _descendants(self) -> Iterator[Options]:
         for model in self.apps.get_models(include_auto_created=True, include_swapped=True):

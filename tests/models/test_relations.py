@@ -103,7 +103,7 @@ def test_a_target_that_is_no_model_is_refused(target: Any) -> None:
 
 
 def test_on_delete_is_one_of_the_rules() -> None:
-    with pytest.raises(TypeError, match=r"on_delete must be .*CASCADE.*not 'CASCADE'"):
+    with pytest.raises(TypeError, match=r"on_delete must be .* 'CASCADE'"):
         models.ForeignKey("shop.Author", "CASCADE")
 
 

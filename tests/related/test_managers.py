@@ -85,13 +85,13 @@ def test_deconstruct_tells_how_to_make_it():
         FromFound().deconstruct()
 
 
-def test_chaining_from_a_manager_never_changes_what_it_starts_with():
+def test_chaining_from_a_manager_never_changes_what_it_starts_with(database):
     first = Book.objects.filter(pages=1)
     assert first is not Book.objects.filter(pages=1)
     assert str(Book.objects.all().query) == str(models.QuerySet(Book).query)
 
 
-def test_a_manager_of_nothing_finds_nothing():
+def test_a_manager_of_nothing_finds_nothing(database):
     assert list(EmptyManager(Book).all()) == []
 
 
