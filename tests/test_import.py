@@ -14,7 +14,7 @@ took = time.perf_counter() - started
 print(json.dumps({"modules": sorted(sys.modules), "seconds": took}))
 """
 
-NOT_NEEDED = ["aiosqlite", "asyncpg", "psycopg", "psycopg_pool", "rich", "sqlite3"]
+NOT_NEEDED = ["aiosqlite", "aorm.contrib", "asyncpg", "psycopg", "psycopg_pool", "rich", "sqlite3"]
 
 
 def test_importing_aorm_imports_no_driver(record_property):
