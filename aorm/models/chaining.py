@@ -237,6 +237,7 @@ class Chaining:
                 pass  # these values need a query of their own
 
         def apply(draft: Draft, slots: Slots) -> None:
+            check_keywords(kwargs)
             pairs = [
                 (name, argument(value, slots)) for name, value in zip(kwargs, values, strict=True)
             ]
@@ -262,8 +263,7 @@ class Chaining:
         self._not_combined("exclude" if negate else "filter")
         if args or kwargs:
             self._not_sliced("Cannot filter a query once a slice has been taken.")
-        if any(name in ("_connector", "_negated") for name in kwargs):
-            raise QueryTypeError("the names _connector and _negated are not fields")
+        check_keywords(kwargs)
         for each in args:
             if not hasattr(each, "parametrised") and not isinstance(each, tuple):
                 raise QueryTypeError(
@@ -293,6 +293,13 @@ class Chaining:
     def all(self: Self) -> Self:
         """A copy."""
         return self._chain()
+
+
+def check_keywords(names: Iterable[str]) -> None:
+    """QueryTypeError for keywords that steer a `Q` and are no lookups."""
+    wrong = sorted({"_connector", "_negated"}.intersection(names))
+    if wrong:
+        raise QueryTypeError(f"The following kwargs are invalid: {', '.join(map(repr, wrong))}")
 
 
 def base_query(model: Any) -> Query:

@@ -301,7 +301,8 @@ def _limited_for_get(draft: Draft) -> None:
 def _limited_to_existence(draft: Draft) -> None:
     if draft.combinator is None and not draft.distinct_fields and not draft.is_sliced:
         draft.order_by, draft.default_ordering = (), False
-        if not (draft.distinct or isinstance(draft.group_by, tuple) or draft.group_by):
+        if draft.group_by is None:
+            draft.distinct = False
             draft.select = ()
             draft.annotation_mask = ()
             draft.default_cols = False

@@ -226,7 +226,7 @@ class Shaping(Chaining):
             low, high = self._within(low or 0, high)
         low = low or 0
         if high is not None and high <= low:
-            return self._without_values("none", building.set_empty)
+            return self._without_values("no rows", building.set_no_rows)
         one = high is not None and high - low == 1
         key = ("slice", low > 0, high is not None, one)
         derived = query.steps.get(key)

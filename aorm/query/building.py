@@ -23,7 +23,7 @@ from aorm.query.filters import Scope
 from aorm.query.joins import LOUTER, JoinPromoter
 from aorm.query.paths import LOOKUP_SEP, MultiJoin
 from aorm.query.query import Query
-from aorm.query.state import State
+from aorm.query.state import Fixed, State
 from aorm.query.tuples import ColumnTuple
 
 # --- annotations ----------------------------------------
@@ -172,9 +172,7 @@ def _columns_of(draft: Draft, name: str) -> list[Any]:
         raise FieldError(
             f"Cannot resolve keyword {name!r} into field. Choices are: {known}"
         ) from error
-    targets, alias, joins = draft.trim_joins(info.targets, info.joins, info.path)
-    if len(joins) > 1:
-        draft.promote_joins(joins[1:])
+    targets, alias, _ = draft.trim_joins(info.targets, info.joins, info.path)
     found: list[Any] = []
     for target in targets:
         if getattr(target, "column", None) is None and hasattr(target, "fields"):
@@ -411,6 +409,11 @@ def set_limits(draft: Draft, low: bool, high: bool, one: bool, slots: Slots) -> 
 
 def set_empty(draft: Draft) -> None:
     draft.empty = True
+
+
+def set_no_rows(draft: Draft) -> None:
+    """Become a slice without rows, which no further step can change."""
+    draft.empty, draft.limit = True, Fixed(0)
 
 
 def related_names(state: State) -> list[str]:

@@ -206,6 +206,12 @@ class Draft(State):
                 break
 
         def apply(column: Any, _alias: str) -> Any:
+            if transforms and isinstance(column, Col):
+                # A key has the transforms of the column that it refers to.
+                field = column.target
+                while getattr(field, "is_relation", False) and hasattr(field, "target_field"):
+                    field = field.target_field
+                column = Col(column.alias, column.target, field)
             for name in transforms:
                 column = self.transformed(column, name, error)
             return column

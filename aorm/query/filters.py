@@ -252,8 +252,8 @@ class _Builder:
                 clause.children.append(present)
             if isinstance(value, Col) and draft.is_nullable(value.target):
                 clause.children.append(IsNull(value, False))
-        needed = set(joins[1:] if joins else ()) | set(joins[:1])
-        return clause, () if needs_outer else needed | used_by_value
+        # A join that was trimmed needs its row all the same: the key that replaced it is not NULL.
+        return clause, () if needs_outer else used_by_value.union(info.joins)
 
     def _column(self, info: Any, targets: tuple[Any, ...], alias: str, lookups: list[str]) -> Any:
         if info.final_field.is_relation:
@@ -299,14 +299,15 @@ class _Builder:
             add_q(inner, Q.create([(lookup, value)]), reuse_all=True)
             path = [each for each, _ in prefix] + [s.join_field.name for s in before[:-1]]
             base = inner.initial_alias()
-            for theirs, ours in _pairs(step):
+            reused = self._reused_alias(step)
+            # Where the table of the step is joined, its row says all about the row before it.
+            for theirs, ours in () if reused is not None else _pairs(step):
                 outer = LOOKUP_SEP.join([*path, theirs.name])
                 inner.where = inner.where.joined(Exact(Col(base, ours), ResolvedOuterRef(outer)))
             restriction = getattr(step.join_field, "get_extra_restriction", None)
             extra = restriction(base, None) if restriction is not None else None
             if extra is not None:
                 inner.where = inner.where.joined(extra)
-            reused = self._reused_alias(step)
             if reused is not None:
                 target = step.to_opts.pk
                 inner.where = inner.where.joined(
@@ -436,8 +437,8 @@ def check_related(field: Any, value: Any, opts: Any) -> None:
         query = value.query
         if not query.has_select_fields and not _compatible(query.model, opts, field):
             raise QueryValueError(
-                f"Cannot use QuerySet for {query.model._meta.object_name!r}: Use a QuerySet for"
-                f" {opts.object_name!r}."
+                f'Cannot use QuerySet for "{query.model._meta.object_name}": Use a QuerySet for'
+                f' "{opts.object_name}".'
             )
         return
     if isinstance(value, Argument):
@@ -452,9 +453,7 @@ def check_related(field: Any, value: Any, opts: Any) -> None:
 
 def _check_object(value: Any, opts: Any, field: Any) -> None:
     if not _compatible(value._meta.model, opts, field):
-        raise QueryValueError(
-            f"Cannot query {str(value)!r}: Must be {opts.object_name!r} instance."
-        )
+        raise QueryValueError(f'Cannot query "{value}": Must be "{opts.object_name}" instance.')
 
 
 def _compatible(model: Any, opts: Any, field: Any) -> bool:

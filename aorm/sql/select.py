@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aorm.errors import EmptyResultSet, FieldError, FullResultSet, NotSupportedError, listed
@@ -24,6 +24,7 @@ from aorm.sql.dialect import Dialect
 from aorm.sql.standard import where_root
 
 MAX_RELATED_DEPTH = 5
+NO_TABLES: Mapping[Any, str] = {}
 
 
 class SelectCompiler(Compiler):
@@ -85,14 +86,22 @@ class SelectCompiler(Compiler):
             alias = self.draft.join(join, None)
         return alias
 
-    def _object(self, model: Any, alias: str, mask: dict[str, Any] | None) -> Source:
-        """The columns of a model's objects."""
+    def _object(
+        self,
+        model: Any,
+        alias: str,
+        mask: dict[str, Any] | None,
+        known: Mapping[Any, str] = NO_TABLES,
+    ) -> Source:
+        """The columns of a model's objects; `known` are tables of its parents that are joined."""
         opts = model._meta
         source = Source(model)
         for field in opts.concrete_fields:
             if mask is not None and not _is_loaded(field, mask):
                 continue
-            column = Col(self._alias_of(field, alias, opts), field)
+            owner = field.model._meta.concrete_model
+            place = known.get(owner) or self._alias_of(field, alias, opts)
+            column = Col(place, field)
             self.outputs.append(Output(column, None))
             source.fields.append((field, len(self.outputs) - 1))
         return source
@@ -158,7 +167,9 @@ class SelectCompiler(Compiler):
         info = self.draft.setup_joins([name], source.model._meta, alias)
         target = info.joins[-1]
         self.draft.promote_joins([target])
-        related = self._object(rel.related_model, target, mask or None)
+        # A child's rows have the columns of the parent, which is there already.
+        known = {source.model._meta.concrete_model: alias}
+        related = self._object(rel.related_model, target, mask or None, known)
         related.nullable = True
         related.name = name
         related.cache = rel.cache_attname
@@ -251,7 +262,7 @@ class SelectCompiler(Compiler):
             and info.opts.ordering
             and getattr(field, "attname", None) != parts[-1]
             and parts[-1] != "pk"
-            and not getattr(info.transform(Col(alias, targets[0]), alias), "bilateral", False)
+            and isinstance(info.transform(Col(alias, targets[0]), alias), Col)
         ):
             key = (tuple(parts), opts.label)
             if key in seen:
@@ -471,6 +482,18 @@ class SelectCompiler(Compiler):
                 params = [*params, *found]
                 self.outputs.append(Output(term.expression, None, hidden=True))
         return columns, params
+
+    def without_hidden(self, rendered: Rendered) -> Rendered:
+        """The statement without the columns that only its ordering needs."""
+        shown = [output for output in self.outputs if not output.hidden]
+        if len(shown) == len(self.outputs):
+            return rendered
+        names = [f"c{number}" for number in range(len(self.outputs))]
+        wanted = ", ".join(map(self.quote, names[: len(shown)]))
+        columns = ", ".join(map(self.quote, names))
+        sql, params = rendered
+        table = self.quote("ordered")
+        return f"WITH {table} ({columns}) AS ({sql}) SELECT {wanted} FROM {table}", params
 
     def _condition(self, where: Where) -> Rendered:
         if not where.children:
@@ -726,7 +749,8 @@ def render_inner(query: Query, dialect: Dialect, *, exists: bool = False) -> Ren
         query = Query.frozen(draft)
     compiler = SelectCompiler(query, dialect)
     compiler.collect_outputs()
-    return compiler.statement(exists=exists and query.group_by is None and not query.distinct)
+    rendered = compiler.statement(exists=exists and query.group_by is None and not query.distinct)
+    return rendered if exists else compiler.without_hidden(rendered)
 
 
 SUBQUERY.render = render_inner
