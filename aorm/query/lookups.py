@@ -274,7 +274,7 @@ def scalar_converter(lhs: Any, sample: Any) -> Converter | None:
 def column_of(field: Any) -> Any:
     """The field that says what the column of a field holds: the end of relations."""
     while getattr(field, "is_relation", False) and hasattr(field, "path_infos"):
-        field = field.path_infos[-1].target_fields[-1]
+        field = getattr(field, "lookup_target", None) or field.path_infos[-1].target_fields[-1]
     return getattr(field, "output_field", field)
 
 

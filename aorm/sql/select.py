@@ -7,6 +7,7 @@ from typing import Any
 
 from aorm.errors import EmptyResultSet, FieldError, FullResultSet, NotSupportedError, listed
 from aorm.query.building import ordering_of
+from aorm.query.comparable import comparable
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft, is_unresolved
 from aorm.query.expressions import Col, F, OrderBy, Param, Ref
@@ -576,11 +577,13 @@ def from_clause(compiler: Compiler) -> Rendered:
         if join.parent is None:
             parts.append(f"{', ' if parts else ''}{table}")
             continue
-        conditions = [
-            f"{compiler.quote(join.parent)}.{compiler.quote(left.column)}"
-            f" = {compiler.quote(alias)}.{compiler.quote(right.column)}"
-            for left, right in join.columns
-        ]
+        conditions = []
+        for left, right in join.columns:
+            pair = (
+                comparable(Col(join.parent, left), left, right),
+                comparable(Col(alias, right), right, left),
+            )
+            conditions.append(" = ".join(compiler.compile(each)[0] for each in pair))
         restriction = getattr(join.field, "get_extra_restriction", None)
         extra = restriction(alias, join.parent) if restriction is not None else None
         for further in (extra, join.filtered.condition_on(alias) if join.filtered else None):

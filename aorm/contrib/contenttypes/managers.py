@@ -45,7 +45,7 @@ class GenericRelatedObjectManager(RelatedManager):
         return create_generic_related_manager(superclass, cls.rel)
 
     def __str__(self) -> str:
-        return f"{self.instance!r}.{self.field.name}"
+        return repr(self)
 
     # --- reading ------------------------------------------------------------------------
 
