@@ -17,6 +17,7 @@ __all__ = [
     "hashlib",
     "inspect",
     "ipaddress",
+    "json",
     "logging",
     "pathlib",
     "random",
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import hashlib
     import inspect
     import ipaddress
+    import json
     import logging
     import pathlib
     import random
@@ -53,6 +55,7 @@ else:
     hashlib = LateModule("hashlib")
     inspect = LateModule("inspect")
     ipaddress = LateModule("ipaddress")
+    json = LateModule("json")
     logging = LateModule("logging")
     pathlib = LateModule("pathlib")
     random = LateModule("random")

@@ -12,7 +12,7 @@ from aorm.errors import InterfaceError, ProgrammingError
 
 Values = Sequence[Any] | Mapping[str, Any] | None
 
-_PLACEHOLDER = re.compile(r"%(?:\((?P<name>[^)]+)\))?(?P<kind>.?)", re.DOTALL)
+_PLACEHOLDER = r"%(?:\((?P<name>[^)]+)\))?(?P<kind>.?)"
 
 
 def native(vendor: str, sql: str, params: Values) -> tuple[str, Sequence[Any]]:
@@ -38,7 +38,7 @@ def native(vendor: str, sql: str, params: Values) -> tuple[str, Sequence[Any]]:
         used += 1
         return _mark(vendor, used)
 
-    text = _PLACEHOLDER.sub(placed, sql)
+    text = re.sub(_PLACEHOLDER, placed, sql, flags=re.DOTALL)
     if used != len(values):
         raise ProgrammingError(f"the statement has {used} placeholders, not {len(values)}")
     return text, values
@@ -58,7 +58,7 @@ def _by_name(vendor: str, sql: str, params: Mapping[str, Any]) -> tuple[str, Seq
             raise ProgrammingError(f"no value for the placeholder {match[0]!r}") from None
         return _mark(vendor, len(values))
 
-    return _PLACEHOLDER.sub(placed, sql), values
+    return re.sub(_PLACEHOLDER, placed, sql, flags=re.DOTALL), values
 
 
 def _mark(vendor: str, number: int) -> str:

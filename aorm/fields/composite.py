@@ -6,12 +6,12 @@ setting it sets these.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from aorm.fields.base import NOT_PROVIDED, Field
 from aorm.functional import cached_property
+from aorm.late import json
 
 
 class CompositeAttribute:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from aorm.errors import ValidationError
 from aorm.fields.base import Field, N, is_expression
+from aorm.late import json
 
 if TYPE_CHECKING:
     from aorm.fields.keywords import JSONOptions

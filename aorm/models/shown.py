@@ -12,7 +12,7 @@ from aorm.query.query import Query
 from aorm.sql.compiled import Compiled
 from aorm.sql.select import compile_select
 
-_MARKS = re.compile(r"\$(\d+)|\?|%")
+_MARKS = r"\$(\d+)|\?|%"
 _templates: dict[str, tuple[str, tuple[int, ...] | None]] = {}
 _MAX_TEMPLATES = 1000
 
@@ -113,7 +113,7 @@ def _template(sql: str) -> tuple[str, tuple[int, ...] | None]:
         order.append(int(match[1]) - 1 if match[1] else len(order))
         return "%s"
 
-    text = _MARKS.sub(mark, sql)
+    text = re.sub(_MARKS, mark, sql)
     places = None if order == list(range(len(order))) else tuple(order)
     if len(_templates) >= _MAX_TEMPLATES:
         _templates.clear()

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _JSON, _TEXT = JSONField(), TextField()
-_INDEX = re.compile(r"-?[0-9]+")
+_INDEX = r"-?[0-9]+"
 
 
 class JSONNull(Value):
@@ -133,7 +133,7 @@ KT = KeyTextTransform.from_lookup
 
 def index_of(key: str) -> int | None:
     """The index that a key is; None where it is a name."""
-    return int(key) if _INDEX.fullmatch(key) else None
+    return int(key) if re.fullmatch(_INDEX, key) else None
 
 
 class KeyTransformFactory:

@@ -168,12 +168,12 @@ def render_sha1_postgresql(node: t.SHA1, compiler: Compiler, **options: Any) -> 
 
 # --- time zones --------------------------------------------------------------------------
 
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?")
+_OFFSET = r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?"
 
 
 def posix_zone(name: str) -> str:
     """The name for PostgreSQL, where offsets count westward, as POSIX has it."""
-    offset = _OFFSET.fullmatch(name)
+    offset = re.fullmatch(_OFFSET, name)
     if offset is None:
         return name
     sign, hours, minutes, seconds = offset.groups(default="00")
@@ -237,14 +237,14 @@ _PARTS_POSTGRESQL = {
         for part in ("year", "quarter", "month", "week", "day", "hour", "minute")
     },
 }
-_WORD = re.compile(r"[A-Za-z_]+")
+_WORD = r"[A-Za-z_]+"
 
 
 def render_extract_postgresql(node: d.Extract, compiler: Compiler, **options: Any) -> Rendered:
     part = node.lookup_name or ""
     pattern = _PARTS_POSTGRESQL.get(part)
     if pattern is None:
-        if not _WORD.fullmatch(part):
+        if not re.fullmatch(_WORD, part):
             raise ValueError(f"Invalid lookup_name: {part!r}")
         pattern = f"EXTRACT({part.upper()} FROM {{}})"
     sql, params = _local_postgresql(node, compiler)

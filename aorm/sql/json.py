@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from aorm.errors import NotSupportedError
 from aorm.fields.json import JSONField
+from aorm.late import json
 from aorm.query import json_lookups as j
 from aorm.query import lookups as lk
 from aorm.query.expressions import Param

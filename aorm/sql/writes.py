@@ -6,12 +6,12 @@ the place of values leave that path: the statement is then made for this row.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from aorm.fields.base import DatabaseDefault, Field, is_expression
+from aorm.late import json
 from aorm.query.conditions import Q
 from aorm.query.expressions import F
 from aorm.records import Record
@@ -349,7 +349,7 @@ def saving_updater(opts: Any, dialect: Dialect) -> Updater:
 
 # --- DELETE ----------------------------------------------------------------------
 
-_MODIFIERS = re.compile(r"\s*\([^)]*\)")
+_MODIFIERS = r"\s*\([^)]*\)"
 # Without their length these would mean a length of one.
 _UNLIMITED = {"char": "text", "character": "text", "bpchar": "text", "bit": "varbit"}
 
@@ -362,7 +362,7 @@ def element_type(field: Field[Any], dialect: Dialect) -> str | None:
     found = field.db_type(dialect)
     if found is None or "[" in found:
         return None
-    found = _MODIFIERS.sub("", found)
+    found = re.sub(_MODIFIERS, "", found)
     return _UNLIMITED.get(found.lower(), found)
 
 

@@ -39,7 +39,7 @@ class Coalesce(Func):
         return None
 
 
-_COLLATION = re.compile(r"[\w-]+")
+_COLLATION = r"[\w-]+"
 
 
 class Collate(Func):
@@ -54,7 +54,7 @@ class Collate(Func):
     template = "%(expressions)s %(function)s %(collation)s"
 
     def __init__(self, expression: Any, collation: str) -> None:
-        if not (collation and _COLLATION.fullmatch(collation)):
+        if not (collation and re.fullmatch(_COLLATION, collation)):
             raise ValueError(f"Invalid collation name: {collation!r}.")
         self.collation = collation
         super().__init__(expression)

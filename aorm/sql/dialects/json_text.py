@@ -6,24 +6,30 @@ where it is installed, except for texts with an integer that it would turn into 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any
 
+from aorm.late import json
 from aorm.records import Record
 
 _SHORTEST_LONG_INTEGER = 19
 _ONLY_DIGITS_MATTER = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
 _LONG_INTEGER = b"0" * _SHORTEST_LONG_INTEGER
-_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+@cache
+def _scanner() -> Callable[[str, int], tuple[Any, int]]:
+    scanner: Callable[[str, int], tuple[Any, int]]
+    scanner = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+    return scanner
 
 
 def scan(text: str) -> Any:
     """The value of a JSON text, read by the standard library; ValueError where it is none."""
     try:
-        value, end = _scan(text, 0)
+        value, end = _scanner()(text, 0)
     except StopIteration:
         return json.loads(text)
     return value if end == len(text) else json.loads(text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aorm.fields.numbers import DecimalField
+from aorm.late import json
 from aorm.query import lookups as lk
 from aorm.query.expressions import CombinedExpression, Param
 from aorm.sql.capabilities import Capabilities

@@ -25,7 +25,7 @@ UTC = dt.timezone.utc  # noqa: UP017 (the object that Python 3.11 added is the s
 _MICROSECOND = dt.timedelta(microseconds=1)
 _ZERO_DAY = dt.date(1900, 1, 1)
 _DATE_LENGTH = len("2000-01-01")
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?")
+_OFFSET = r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?"
 
 
 class Function(NamedTuple):
@@ -56,7 +56,7 @@ def time_zone(name: str) -> dt.tzinfo:
     """The zone of a name of the time zone database, or of an offset such as `UTC+05:30`."""
     if name.upper() == "UTC":
         return UTC
-    offset = _OFFSET.fullmatch(name)
+    offset = re.fullmatch(_OFFSET, name)
     if offset is None:
         return zoneinfo.ZoneInfo(name)
     sign, hours, minutes, seconds = offset.groups(default="0")

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -20,7 +19,7 @@ from functools import cache, partial
 from itertools import count
 from typing import Any, ClassVar
 
-from aorm.late import zoneinfo
+from aorm.late import json, zoneinfo
 from aorm.records import Record
 from aorm.sql.dialect import Adapter, Conversion, Converter, Dialect
 from aorm.sql.dialects import json_text
