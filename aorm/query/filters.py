@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aorm.errors import FieldError, QueryTypeError, QueryValueError
+from aorm.query.comparable import comparable
 from aorm.query.conditions import NOTHING, Argument, Arguments, Q, Where, check_filterable
 from aorm.query.draft import Draft, unsupported_lookup
 from aorm.query.expressions import (
@@ -284,7 +285,7 @@ class _Builder:
         rest = parts[found.level :]
         step = before[-1]
         far = list(_remaining(self.draft, found, parts))
-        names = far + rest or ["pk"]
+        names = far + rest
         if truth or nothing:
             inner = Draft.fresh(self.draft.model)
             inner.slots = self.draft.slots
@@ -295,15 +296,23 @@ class _Builder:
         else:
             inner = Draft.fresh(step.to_opts.model)
             inner.slots = self.draft.slots
-            lookup = LOOKUP_SEP.join([*names, *lookups])
-            add_q(inner, Q.create([(lookup, value)]), reuse_all=True)
+            if names:
+                lookup = LOOKUP_SEP.join([*names, *lookups])
+                add_q(inner, Q.create([(lookup, value)]), reuse_all=True)
+            else:
+                inner.where = inner.where.joined(_on_relation(inner, step, lookups, value))
             path = [each for each, _ in prefix] + [s.join_field.name for s in before[:-1]]
             base = inner.initial_alias()
             reused = self._reused_alias(step)
             # Where the table of the step is joined, its row says all about the row before it.
             for theirs, ours in () if reused is not None else _pairs(step):
                 outer = LOOKUP_SEP.join([*path, theirs.name])
-                inner.where = inner.where.joined(Exact(Col(base, ours), ResolvedOuterRef(outer)))
+                inner.where = inner.where.joined(
+                    Exact(
+                        comparable(Col(base, ours), ours, theirs),
+                        comparable(ResolvedOuterRef(outer), theirs, ours),
+                    )
+                )
             restriction = getattr(step.join_field, "get_extra_restriction", None)
             extra = restriction(base, None) if restriction is not None else None
             if extra is not None:
@@ -338,6 +347,19 @@ class _OuterColumn(ResolvedOuterRef):
 
     def resolve(self, scope: Any) -> Any:
         return Col(self.alias, self.target)
+
+
+def _on_relation(draft: Draft, step: Any, lookups: list[str], value: Any) -> Any:
+    """The condition on the rows of a relation themselves: objects, keys or queries of these."""
+    builder = _Builder(draft, None, False, False, True, True, True, False)
+    value = builder._resolved(value)
+    check_related(step.join_field, value, step.to_opts)
+    base, targets = draft.initial_alias(), tuple(step.target_fields)
+    if len(targets) == 1:
+        column: Any = Col(base, targets[0], step.join_field)
+    else:
+        column = ColumnTuple(base, targets, targets, step.join_field)
+    return build_lookup(draft, lookups, column, value)
 
 
 def _one_level_out(value: Any) -> Any:

@@ -186,3 +186,15 @@ def test_an_object_of_the_same_model_stands_for_its_key(dialect: Any) -> None:
     assert str(7) in str(where(authors.filter(mentor__in=[mentor]), dialect)[1])
     assert where(authors.filter(mentor__mentor=mentor), dialect)[1] == (7,)
     assert where(authors.filter(friends=mentor), dialect)[1] == (7,)
+
+
+@each_dialect
+def test_objects_are_excluded_across_reverse_relations(dialect: Any) -> None:
+    book, author = Book(pk=5, title="t"), Author(pk=9, name="a", mentor_id=2)
+    authors = interned(Author)
+    assert where(authors.exclude(books=book), dialect)[1] == (5,)
+    assert where(authors.exclude(students=author), dialect)[1] == (9,)
+    assert where(authors.exclude(students=4), dialect)[1] == (4,)
+    assert "5" in str(where(authors.exclude(books__in=[book]), dialect)[1])
+    with pytest.raises(ValueError, match="Must be"):
+        authors.exclude(books=author)
