@@ -13,7 +13,7 @@ import functools
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, TypeVar
@@ -55,7 +55,8 @@ class Hooks:
     manager, `exists(field, value, instance)` says whether a foreign key's target is there,
     `validate_constraint(constraint, model, instance, exclude, using)` checks an instance,
     `loads_plainly(model)` whether rows may become objects without any code of the user's, and
-    `generation()` counts what may change that answer.
+    `generation()` counts what may change that answer,
+    `choices(model, limit, ordering)` is the QuerySet of the objects that a relation may lead to.
     `model` is the base class of all models.
     """
 
@@ -68,6 +69,7 @@ class Hooks:
     validate_constraint: Callable[[Any, Any, Any, Any, str], None] | None = None
     loads_plainly: Callable[[Any], bool]
     generation: Callable[[], int]
+    choices: Callable[[Any, Any, Sequence[Any]], Any]
 
 
 hooks = Hooks()

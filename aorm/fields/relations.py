@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aorm.errors import FieldError, ValidationError
-from aorm.fields.base import Field, is_expression
+from aorm.fields.base import BLANK_CHOICE_DASH, Field, is_expression
 from aorm.fields.on_delete import OnDelete
 from aorm.fields.registry import RECURSIVE, apps, hooks, lazy_related_operation
 from aorm.fields.rels import (
@@ -182,6 +183,40 @@ class RelatedField(RelationCache, RelatedBase):
         """What the choices are limited to: a dictionary of lookups or a Q."""
         limit = self.remote_field.limit_choices_to
         return limit() if callable(limit) else limit
+
+    def get_choices(
+        self,
+        include_blank: bool = True,
+        blank_choice: Sequence[tuple[Any, Any]] = BLANK_CHOICE_DASH,
+        limit_choices_to: Any = None,
+        ordering: Sequence[Any] = (),
+    ) -> list[Any]:
+        """The objects that the relation may lead to, as values of the field with their texts.
+
+        Args:
+            include_blank: whether `blank_choice` comes first.
+            limit_choices_to: lookups or a Q, in place of those of the relation.
+            ordering: the order, where it is not that of the model.
+        """
+        queryset, key = self._choice_objects(limit_choices_to, ordering)
+        found = [(key(each), str(each)) for each in queryset]
+        return [*blank_choice, *found] if include_blank else found
+
+    async def aget_choices(
+        self,
+        include_blank: bool = True,
+        blank_choice: Sequence[tuple[Any, Any]] = BLANK_CHOICE_DASH,
+        limit_choices_to: Any = None,
+        ordering: Sequence[Any] = (),
+    ) -> list[Any]:
+        queryset, key = self._choice_objects(limit_choices_to, ordering)
+        found = [(key(each), str(each)) async for each in queryset]
+        return [*blank_choice, *found] if include_blank else found
+
+    def _choice_objects(self, limit: Any, ordering: Sequence[Any]) -> tuple[Any, Any]:
+        limit = limit or self.get_limit_choices_to()
+        key = attrgetter(self.remote_field.get_related_field().attname)
+        return hooks.choices(self.remote_field.model, limit, ordering), key
 
     # --- paths ------------------------------------------------------------------------
 

@@ -6,11 +6,14 @@ resolved: where it points, how the way back is named, and what deletion means fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from aorm.errors import FieldDoesNotExist, FieldError
+from aorm.fields.base import BLANK_CHOICE_DASH
 from aorm.fields.on_delete import OnDelete
+from aorm.fields.registry import hooks
 
 
 class PathInfo(NamedTuple):
@@ -203,6 +206,38 @@ class ForeignObjectRel(RelationCache):
     @property
     def db_type(self) -> Any:
         return self.field.db_type
+
+    def get_choices(
+        self,
+        include_blank: bool = True,
+        blank_choice: Sequence[tuple[Any, Any]] = BLANK_CHOICE_DASH,
+        limit_choices_to: Any = None,
+        ordering: Sequence[Any] = (),
+    ) -> list[Any]:
+        """The objects that may point here, as keys with their texts.
+
+        Args:
+            include_blank: whether `blank_choice` comes first.
+            limit_choices_to: lookups or a Q, in place of those of the relation.
+            ordering: the order, where it is not that of the model.
+        """
+        queryset = self._choices(limit_choices_to, ordering)
+        found = [(each.pk, str(each)) for each in queryset]
+        return [*blank_choice, *found] if include_blank else found
+
+    async def aget_choices(
+        self,
+        include_blank: bool = True,
+        blank_choice: Sequence[tuple[Any, Any]] = BLANK_CHOICE_DASH,
+        limit_choices_to: Any = None,
+        ordering: Sequence[Any] = (),
+    ) -> list[Any]:
+        queryset = self._choices(limit_choices_to, ordering)
+        found = [(each.pk, str(each)) async for each in queryset]
+        return [*blank_choice, *found] if include_blank else found
+
+    def _choices(self, limit: Any, ordering: Sequence[Any]) -> Any:
+        return hooks.choices(self.related_model, limit or self.limit_choices_to, ordering)
 
     def get_joining_fields(self) -> tuple[tuple[Any, Any], ...]:
         """Pairs of fields to join: of the target, and of the declaring model."""

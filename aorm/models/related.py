@@ -585,7 +585,19 @@ def exists(field: Any, value: Any, instance: Any) -> bool:
     return bool(queryset.complex_filter(field.get_limit_choices_to()).exists())
 
 
+def choices(model: Any, limit: Any, ordering: Sequence[Any]) -> Any:
+    """The objects that a relation may lead to.
+
+    Args:
+        limit: lookups or a Q that they match.
+        ordering: their order, where it is not that of the model.
+    """
+    queryset = model._default_manager.complex_filter(limit or {})
+    return queryset.order_by(*ordering) if ordering else queryset
+
+
 hooks.forward = forward
+hooks.choices = choices
 hooks.reverse = reverse
 hooks.many = many
 hooks.manager = Manager
