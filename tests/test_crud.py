@@ -10,7 +10,7 @@ import pytest
 from shop.models import Author, Book, Shelf, Tag
 from support import needs
 
-from aorm.errors import FieldDoesNotExist, FieldError, IntegrityError
+from aorm.errors import FieldDoesNotExist, FieldError, IntegrityError, QueryValueError
 from aorm.models import F, Value
 from aorm.models.functions import Concat, Lower
 
@@ -322,3 +322,15 @@ def test_unknown_fields_name_the_known_ones(database, call):
 def test_a_value_of_the_wrong_kind_is_refused_when_the_filter_is_built(database):
     with pytest.raises((ValueError, TypeError), match="age"):
         Author.objects.filter(age="many")
+
+
+async def test_a_plan_is_explained(ask):
+    assert "shop" in await ask(Book.objects.filter(pages=1).explain)
+
+
+@pytest.mark.parametrize(
+    "options", [{"format": "wrong"}, {"format": "text) --"}, {"nonsense": True}]
+)
+async def test_an_unknown_way_to_explain_is_refused(ask, options):
+    with pytest.raises(QueryValueError):
+        await ask(Book.objects.all().explain, **options)

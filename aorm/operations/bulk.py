@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from aorm.errors import listed
+from aorm.errors import QueryValueError, listed
 from aorm.fields.base import Field
 from aorm.operations.saving import check_related, plan_of
 from aorm.sql.bulk import Batch, bulk_inserter, bulk_updater, is_default
@@ -64,31 +64,31 @@ def checked_options(
     _check_batch_size(batch_size)
     opts = model._meta
     if any(parent._meta.concrete_model is not opts.concrete_model for parent in opts.all_parents):
-        raise ValueError("Can't bulk create a multi-table inherited model")
+        raise QueryValueError("Can't bulk create a multi-table inherited model")
     unique = _fields(opts, unique_fields)
     update = _fields(opts, update_fields)
     if ignore_conflicts and update_conflicts:
-        raise ValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
+        raise QueryValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
     if ignore_conflicts:
         return Conflict(ignore=True)
     if not update_conflicts:
         return None
     if not update:
-        raise ValueError(
+        raise QueryValueError(
             "Fields that will be updated when a row insertion fails on conflicts must be provided."
         )
     if not unique:
-        raise ValueError("Unique fields that can trigger the upsert must be provided.")
+        raise QueryValueError("Unique fields that can trigger the upsert must be provided.")
     _check_concrete(update, "bulk_create() can only be used with concrete fields in update_fields.")
     if any(field.primary_key or field in opts.pk_fields for field in update):
-        raise ValueError("bulk_create() cannot be used with primary keys in update_fields.")
+        raise QueryValueError("bulk_create() cannot be used with primary keys in update_fields.")
     _check_concrete(unique, "bulk_create() can only be used with concrete fields in unique_fields.")
     return Conflict(unique=tuple(unique), update=tuple(update))
 
 
 def _check_batch_size(batch_size: int | None) -> None:
     if batch_size is not None and batch_size <= 0:
-        raise ValueError("Batch size must be a positive integer.")
+        raise QueryValueError("Batch size must be a positive integer.")
 
 
 def _fields(opts: Any, names: Iterable[str] | None) -> list[Any]:
@@ -101,7 +101,7 @@ def _fields(opts: Any, names: Iterable[str] | None) -> list[Any]:
 
 def _check_concrete(fields: Iterable[Any], message: str) -> None:
     if any(not getattr(field, "concrete", False) or field.many_to_many for field in fields):
-        raise ValueError(message)
+        raise QueryValueError(message)
 
 
 def _bulk_create(
@@ -262,18 +262,18 @@ def bulk_update(
     _check_batch_size(batch_size)
     names = tuple(fields)
     if not names:
-        raise ValueError("Field names must be given to bulk_update().")
+        raise QueryValueError("Field names must be given to bulk_update().")
     objs = tuple(objs)
     opts = model._meta
     chosen = [opts.get_field(name) for name in names]
     _check_concrete(chosen, "bulk_update() can only be used with concrete fields.")
     keys = {*opts.pk_fields, *(f for p in opts.all_parents for f in p._meta.pk_fields)}
     if any(field.primary_key or field in keys for field in chosen):
-        raise ValueError("bulk_update() cannot be used with primary key fields.")
+        raise QueryValueError("bulk_update() cannot be used with primary key fields.")
     if not all(obj._is_pk_set() for obj in objs):
-        raise ValueError("All bulk_update() objects must have a primary key set.")
+        raise QueryValueError("All bulk_update() objects must have a primary key set.")
     if generated := [field.name for field in chosen if field.generated]:
-        raise ValueError(f"The database computes {listed(generated)}: it cannot be updated.")
+        raise QueryValueError(f"The database computes {listed(generated)}: it cannot be updated.")
     return _bulk_update(model, objs, chosen, dialect, batch_size)
 
 

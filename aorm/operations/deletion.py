@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aorm.connections import connections
-from aorm.errors import ProtectedError, RestrictedError
+from aorm.errors import ProtectedError, QueryValueError, RestrictedError
 from aorm.fields.on_delete import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SetTo
 from aorm.operations.prefetch import fetch_all
 from aorm.operations.routing import router
@@ -112,7 +112,7 @@ def delete_instance(
     model = type(instance)
     options = model._meta
     if instance.pk is None:
-        raise ValueError(
+        raise QueryValueError(
             f"{options.object_name} object can't be deleted because its {options.pk.attname} "
             "attribute is set to None."
         )

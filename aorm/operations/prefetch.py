@@ -16,7 +16,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
-from aorm.errors import FieldDoesNotExist, ObjectDoesNotExist
+from aorm.errors import FieldDoesNotExist, ObjectDoesNotExist, QueryValueError
 from aorm.fields.rels import ASSIGNED
 from aorm.steps import Operation, call
 
@@ -40,7 +40,7 @@ class Prefetch:
         self.prefetch_through = lookup
         self.prefetch_to = lookup
         if queryset is not None and not _gives_instances(queryset):
-            raise ValueError(
+            raise QueryValueError(
                 "Prefetch querysets cannot use raw(), values(), and values_list()."
             )
         if to_attr:
@@ -157,7 +157,7 @@ def only_queryset(querysets: Sequence[Any] | None) -> Any:
         ValueError: there are several.
     """
     if querysets and len(querysets) != 1:
-        raise ValueError(
+        raise QueryValueError(
             "querysets argument of get_prefetch_querysets() should have a length of 1."
         )
     return querysets[0] if querysets else None
@@ -257,7 +257,7 @@ class _Walk:
     def follow(self, lookup: Prefetch) -> Operation[None]:
         if lookup.prefetch_to in self.done:
             if lookup.queryset is not None:
-                raise ValueError(
+                raise QueryValueError(
                     f"'{lookup.prefetch_to}' lookup was already seen with a different queryset. "
                     "You may need to adjust the ordering of your lookups."
                 )
@@ -302,7 +302,7 @@ def _check(lookup: Prefetch, instance: Any, part: str, found: bool, useless: boo
             f"'{lookup.prefetch_through}' is an invalid parameter to prefetch_related()"
         )
     if useless:
-        raise ValueError(
+        raise QueryValueError(
             f"'{lookup.prefetch_through}' does not resolve to an item that supports prefetching "
             "- this is an invalid parameter to prefetch_related()."
         )
@@ -412,7 +412,9 @@ def _check_attribute(model: Any, to_attr: str) -> None:
         model._meta.get_field(to_attr)
     except FieldDoesNotExist:
         return
-    raise ValueError(f"to_attr={to_attr} conflicts with a field on the {model.__name__} model.")
+    raise QueryValueError(
+        f"to_attr={to_attr} conflicts with a field on the {model.__name__} model."
+    )
 
 
 def _link_back(

@@ -13,6 +13,7 @@ from typing import Any
 
 from aorm.conf import settings
 from aorm.connections import connections
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.base import DatabaseDefault, is_expression
 from aorm.fields.registry import hooks
 from aorm.fields.rels import ASSIGNED
@@ -142,7 +143,7 @@ def check_related(instance: Any, operation: str, fields: Collection[Any] | None 
             rel = field.remote_field
             if rel is not None and not rel.multiple:
                 related.__dict__.pop(rel.cache_attname, None)
-            raise ValueError(
+            raise QueryValueError(
                 f"{operation}() prohibited to prevent data loss due to unsaved related object "
                 f"'{field.name}'."
             )
@@ -169,7 +170,7 @@ def fields_to_update(instance: Any, names: Iterable[str] | None, db: str) -> Any
         chosen = frozenset(names)
         unknown = chosen - options._non_pk_concrete_field_names
         if unknown:
-            raise ValueError(
+            raise QueryValueError(
                 "The following fields do not exist in this model, are m2m fields, primary keys, "
                 f"or are non-concrete fields: {', '.join(sorted(unknown))}; "
                 f"{options.object_name} has "
@@ -209,12 +210,14 @@ def forced_models(model: Any, force_insert: Any) -> tuple[Any, ...]:
     if force_insert is True:
         return (model,)
     if not isinstance(force_insert, tuple):
-        raise TypeError("force_insert must be a bool or tuple.")
+        raise QueryTypeError("force_insert must be a bool or tuple.")
     for member in force_insert:
         if not isinstance(member, type(hooks.model)):
-            raise TypeError(f"Invalid force_insert member. {member!r} must be a model subclass.")
+            raise QueryTypeError(
+                f"Invalid force_insert member. {member!r} must be a model subclass."
+            )
         if not issubclass(model, member):
-            raise TypeError(
+            raise QueryTypeError(
                 f"Invalid force_insert member. {member.__qualname__} must be a base of "
                 f"{model.__qualname__}."
             )
@@ -247,7 +250,7 @@ def save(
     for field in plan.settling:
         yield from field.settle(instance, db)
     if force_insert and (force_update or update_fields):
-        raise ValueError("Cannot force both insert and updating in model saving.")
+        raise QueryValueError("Cannot force both insert and updating in model saving.")
     if update_fields is not None:
         update_fields = frozenset(update_fields)
         if not update_fields:
@@ -413,7 +416,7 @@ def _settle_key(instance: Any, plan: Plan, updating: bool) -> bool:
         if _key_is_set(instance, plan):
             return True
     if updating:
-        raise ValueError("Cannot force an update in save() with no primary key.")
+        raise QueryValueError("Cannot force an update in save() with no primary key.")
     return False
 
 

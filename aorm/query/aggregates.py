@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aorm.errors import FieldError
+from aorm.errors import FieldError, QueryTypeError, QueryValueError
 from aorm.fields.numbers import DecimalField, FloatField, IntegerField
 from aorm.query.expressions import (
     Case,
@@ -45,11 +45,11 @@ class Aggregate(Func):
         **extra: Any,
     ) -> None:
         if distinct and not self.allow_distinct:
-            raise TypeError(f"{type(self).__name__} does not allow distinct.")
+            raise QueryTypeError(f"{type(self).__name__} does not allow distinct.")
         if order_by is not None and not self.allow_order_by:
-            raise TypeError(f"{type(self).__name__} does not allow order_by.")
+            raise QueryTypeError(f"{type(self).__name__} does not allow order_by.")
         if default is not None and self.empty_result_set_value is not None:
-            raise TypeError(f"{type(self).__name__} does not allow default.")
+            raise QueryTypeError(f"{type(self).__name__} does not allow default.")
         self.distinct = distinct
         self.filter = filter
         self.default = None if default is None else value_or_expression(default)
@@ -75,7 +75,7 @@ class Aggregate(Func):
         if resolved.default is None:
             return resolved
         if any(isinstance(e, Star) for e in resolved.source_expressions):
-            raise TypeError(f"{type(self).__name__} of * cannot have a default")
+            raise QueryTypeError(f"{type(self).__name__} of * cannot have a default")
         default, resolved.default = resolved.default, None
         field = resolved._output_field_or_none
         if getattr(default, "_output_field", None) is None and field is not None:
@@ -108,7 +108,7 @@ class Aggregate(Func):
         sources = self.source_expressions
         if len(sources) == 1 and isinstance(sources[0], F):
             return f"{sources[0].name}__{(self.name or type(self).__name__).lower()}"
-        raise TypeError("Complex expressions require an alias")
+        raise QueryTypeError("Complex expressions require an alias")
 
     def get_group_by_cols(self) -> list[Any]:
         return []
@@ -199,7 +199,7 @@ class Count(Aggregate):
         if expression == "*":
             expression = Star()
         if isinstance(expression, Star) and filter is not None:
-            raise ValueError("Star cannot be used with filter. Please specify a field.")
+            raise QueryValueError("Star cannot be used with filter. Please specify a field.")
         super().__init__(expression, filter=filter, **extra)
 
     def _resolve_output_field(self) -> Any:

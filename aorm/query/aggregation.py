@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aorm.query.draft import Draft
-from aorm.query.expressions import Col, Ref
+from aorm.errors import QueryTypeError
+from aorm.query.draft import Draft, is_unresolved
+from aorm.query.expressions import Col, F, Ref
 from aorm.query.filters import Scope
 from aorm.query.query import Query
 
@@ -20,15 +21,19 @@ def aggregated(draft: Draft, aggregates: Mapping[str, Any]) -> None:
 
     Raises TypeError for an expression that does not aggregate.
     """
-    summaries = {}
+    summaries: dict[str, Any] = {}
+    mask = draft.annotation_mask
     for name, expression in aggregates.items():
-        resolved = expression.resolve(Scope(draft, summarize=True))
+        resolved = _with_earlier(expression.resolve(Scope(draft, summarize=True)), summaries)
         if not resolved.contains_aggregate:
-            raise TypeError(f"{name} is not an aggregate expression")
+            raise QueryTypeError(f"{name} is not an aggregate expression")
         summaries[name] = resolved
         draft.annotations[name] = resolved
+        if mask is not None:
+            draft.annotation_mask = (*mask, *summaries)
     for name in summaries:
         del draft.annotations[name]
+    draft.annotation_mask = mask
     if _needs_subquery(draft, summaries):
         _over_subquery(draft, summaries)
     else:
@@ -45,6 +50,13 @@ def aggregated(draft: Draft, aggregates: Mapping[str, Any]) -> None:
     draft.limit_one = False
     draft.distinct, draft.distinct_fields = False, ()
     draft.lock = None
+
+
+def _with_earlier(expression: Any, earlier: Mapping[str, Any]) -> Any:
+    """The expression with aggregates of the same call in the place of their names."""
+    if isinstance(expression, Ref):
+        return earlier.get(expression.name, expression)
+    return expression.mapped(lambda each: _with_earlier(each, earlier))
 
 
 def _inlined(expression: Any) -> Any:
@@ -74,6 +86,8 @@ def _over_subquery(draft: Draft, summaries: Mapping[str, Any]) -> None:
     inner.select_related = False
     inner.lock = None
     if not (inner.is_sliced or inner.distinct_fields):
+        if isinstance(inner.group_by, tuple):
+            inner.group_by = (*inner.group_by, *_ordering_columns(inner))
         inner.order_by, inner.default_ordering = (), False
     grouped = any(a.contains_aggregate for a in inner.annotation_select.values())
     if not inner.distinct and inner.combinator is None:
@@ -120,9 +134,29 @@ def _keep_referenced(inner: Draft, summaries: Mapping[str, Any]) -> None:
         for each in summary.walk()
         if isinstance(each, Ref)
     }
+    if isinstance(inner.group_by, tuple):
+        wanted.update(each.name for each in inner.group_by if isinstance(each, Ref))
     grouped = inner.group_by is not None
     inner.annotation_mask = tuple(
         name
         for name, annotation in inner.annotation_select.items()
-        if name in wanted or (grouped and annotation.contains_aggregate)
+        if name in wanted or (grouped and annotation.get_group_by_cols())
     )
+    inner.values_names = tuple(
+        name
+        for name in inner.values_names
+        if name not in inner.annotations or name in inner.annotation_mask
+    )
+
+
+def _ordering_columns(draft: Draft) -> list[Any]:
+    """What the terms of an ordering add to the groups of a query."""
+    found: list[Any] = []
+    for term in draft.order_by:
+        if isinstance(term, str):
+            name = term.lstrip("-+")
+            term = F(name) if name != "?" else None
+        if term is not None:
+            resolved = term.resolve(Scope(draft)) if is_unresolved(term) else term
+            found.extend(resolved.get_group_by_cols())
+    return found

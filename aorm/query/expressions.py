@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from aorm.errors import FieldError, NotSupportedError
+from aorm.errors import FieldError, NotSupportedError, QueryTypeError, QueryValueError
 from aorm.fields import base, dates, numbers, text, various
 from aorm.fields.constraints import ExpressionHolder
 from aorm.fields.lookup_registry import RegisterLookupMixin
@@ -516,7 +516,7 @@ class F(Combinable):
         return Sliced(self, key)
 
     def __contains__(self, other: object) -> bool:
-        raise TypeError(f"argument of type {type(self).__name__!r} is not iterable")
+        raise QueryTypeError(f"argument of type {type(self).__name__!r} is not iterable")
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.name == other.name
@@ -539,20 +539,20 @@ class Sliced(F):
         self.source = source
         if isinstance(key, int):
             if key < 0:
-                raise ValueError("Negative indexing is not supported.")
+                raise QueryValueError("Negative indexing is not supported.")
             self.start: int = key + 1
             self.length: int | None = 1
         elif isinstance(key, slice):
             if (key.start is not None and key.start < 0) or (key.stop is not None and key.stop < 0):
-                raise ValueError("Negative indexing is not supported.")
+                raise QueryValueError("Negative indexing is not supported.")
             if key.step is not None:
-                raise ValueError("Step argument is not supported.")
+                raise QueryValueError("Step argument is not supported.")
             if key.stop is not None and key.start is not None and key.stop < key.start:
-                raise ValueError("Slice stop must be greater than slice start.")
+                raise QueryValueError("Slice stop must be greater than slice start.")
             self.start = 1 if key.start is None else key.start + 1
             self.length = None if key.stop is None else key.stop - (key.start or 0)
         else:
-            raise TypeError("Argument to slice must be either int or slice instance.")
+            raise QueryTypeError("Argument to slice must be either int or slice instance.")
 
     @property
     def shape(self) -> Hashable:
@@ -905,7 +905,7 @@ class Func(Expression):
     def __init__(self, *expressions: Any, output_field: Any = None, **extra: Any) -> None:
         if self.arity is not None and len(expressions) != self.arity:
             noun = "argument" if self.arity == 1 else "arguments"
-            raise TypeError(
+            raise QueryTypeError(
                 f"{type(self).__name__!r} takes exactly {self.arity} {noun}"
                 f" ({len(expressions)} given)"
             )
@@ -975,7 +975,7 @@ class ExpressionList(Func):
 
     def __init__(self, *expressions: Any, **extra: Any) -> None:
         if not expressions:
-            raise ValueError(f"{type(self).__name__} requires at least one expression.")
+            raise QueryValueError(f"{type(self).__name__} requires at least one expression.")
         super().__init__(*expressions, **extra)
 
 
@@ -995,7 +995,7 @@ class OrderByList(ExpressionList):
             return cls(*param) if param else None
         if isinstance(param, str) or hasattr(param, "parametrised"):
             return cls(param)
-        raise ValueError(
+        raise QueryValueError(
             f"{context} must be either a string reference to a field, an expression,"
             " or a list or tuple of them."
         )
@@ -1031,7 +1031,7 @@ class NegatedExpression(ExpressionWrapper):
     def resolve(self, scope: Any) -> Any:
         resolved = super().resolve(scope)
         if not getattr(resolved.expression, "conditional", False):
-            raise TypeError("Cannot negate non-conditional expressions.")
+            raise QueryTypeError("Cannot negate non-conditional expressions.")
         return resolved
 
     def __init__(self, expression: Any) -> None:
@@ -1213,8 +1213,7 @@ class When(Expression):
         return [self.result._output_field_or_none]
 
     def get_group_by_cols(self) -> list[Any]:
-        if not self.contains_aggregate:
-            return [self]
+        # A branch alone is nothing that rows can be grouped by.
         return self.condition.get_group_by_cols() + self.result.get_group_by_cols()  # type: ignore[no-any-return]
 
     def __str__(self) -> str:
@@ -1233,7 +1232,7 @@ class Case(Expression):
         self, *cases: Any, default: Any = None, output_field: Any = None, **extra: Any
     ) -> None:
         if not all(isinstance(case, When) for case in cases):
-            raise TypeError("Positional arguments must all be When objects.")
+            raise QueryTypeError("Positional arguments must all be When objects.")
         super().__init__(output_field)
         self.cases = list(cases)
         self.default = expression_of(default)
@@ -1438,11 +1437,11 @@ class OrderBy(Expression):
         nulls_last: bool | None = None,
     ) -> None:
         if nulls_first and nulls_last:
-            raise ValueError("nulls_first and nulls_last are mutually exclusive")
+            raise QueryValueError("nulls_first and nulls_last are mutually exclusive")
         if nulls_first is False or nulls_last is False:
-            raise ValueError("nulls_first and nulls_last values must be True or None.")
+            raise QueryValueError("nulls_first and nulls_last values must be True or None.")
         if not hasattr(expression, "parametrised"):
-            raise ValueError("expression must be an expression type")
+            raise QueryValueError("expression must be an expression type")
         self.nulls_first = nulls_first
         self.nulls_last = nulls_last
         self.descending = descending

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.query.expressions import Expression, ExpressionList, OrderByList, expression_of
 
 __all__ = ["RowRange", "ValueRange", "Window", "WindowFrame", "WindowFrameExclusion"]
@@ -46,7 +47,7 @@ class WindowFrame(Expression):
         exclusion: WindowFrameExclusion | None = None,
     ) -> None:
         if exclusion is not None and not isinstance(exclusion, WindowFrameExclusion):
-            raise TypeError(
+            raise QueryTypeError(
                 f"{type(self).__qualname__}.exclusion must be a WindowFrameExclusion instance."
             )
         super().__init__()
@@ -56,7 +57,7 @@ class WindowFrame(Expression):
     def _check(self, start: Any, end: Any) -> None:
         for name, value, kind in (("start", start, self._start_is), ("end", end, self._end_is)):
             if value is not None and not (type(value) is int and self._allows(name, value)):
-                raise ValueError(
+                raise QueryValueError(
                     f"{name} argument must be {kind}, zero, or None, but got '{value}'."
                 )
 
@@ -99,7 +100,7 @@ class RowRange(WindowFrame):
     def _check(self, start: Any, end: Any) -> None:
         super()._check(start, end)
         if start is not None and end is not None and start > end:
-            raise ValueError("start cannot be greater than end.")
+            raise QueryValueError("start cannot be greater than end.")
 
 
 class ValueRange(WindowFrame):
@@ -138,7 +139,7 @@ class Window(Expression):
         output_field: Any = None,
     ) -> None:
         if not getattr(expression, "window_compatible", False):
-            raise ValueError(
+            raise QueryValueError(
                 f"Expression {type(expression).__name__!r} isn't compatible with OVER clauses."
             )
         super().__init__(output_field)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from aorm.errors import QueryValueError
 from aorm.query.expressions import Func
 
 __all__ = ["Cast", "Coalesce", "Collate", "Greatest", "Least", "NullIf"]
@@ -27,7 +28,7 @@ class Coalesce(Func):
 
     def __init__(self, *expressions: Any, **extra: Any) -> None:
         if len(expressions) < 2:
-            raise ValueError("Coalesce must take at least two expressions")
+            raise QueryValueError("Coalesce must take at least two expressions")
         super().__init__(*expressions, **extra)
 
     @property
@@ -55,7 +56,7 @@ class Collate(Func):
 
     def __init__(self, expression: Any, collation: str) -> None:
         if not (collation and re.fullmatch(_COLLATION, collation)):
-            raise ValueError(f"Invalid collation name: {collation!r}.")
+            raise QueryValueError(f"Invalid collation name: {collation!r}.")
         self.collation = collation
         super().__init__(expression)
 
@@ -63,7 +64,7 @@ class Collate(Func):
 class _Extreme(Func):
     def __init__(self, *expressions: Any, **extra: Any) -> None:
         if len(expressions) < 2:
-            raise ValueError(f"{type(self).__name__} must take at least two expressions")
+            raise QueryValueError(f"{type(self).__name__} must take at least two expressions")
         super().__init__(*expressions, **extra)
 
 

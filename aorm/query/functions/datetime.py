@@ -14,6 +14,7 @@ from typing import Any
 
 from aorm import timezone
 from aorm.conf import settings
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.dates import DateField, DateTimeField, DurationField, TimeField
 from aorm.fields.numbers import IntegerField
 from aorm.query.expressions import Func, Transform
@@ -74,7 +75,7 @@ class TimezoneMixin:
 
     def _check_zone(self, field: Any) -> None:
         if self.tzinfo is not None and not isinstance(field, DateTimeField):
-            raise ValueError("tzinfo can only be used with DateTimeField.")
+            raise QueryValueError("tzinfo can only be used with DateTimeField.")
 
 
 # --- parts ---------------------------------------------------------------------------
@@ -103,7 +104,7 @@ class Extract(TimezoneMixin, Transform):
         if self.lookup_name is None:
             self.lookup_name = lookup_name
         if self.lookup_name is None:
-            raise ValueError("lookup_name must be provided")
+            raise QueryValueError("lookup_name must be provided")
         self.tzinfo = tzinfo
         super().__init__(expression, **extra)
 
@@ -122,16 +123,16 @@ class Extract(TimezoneMixin, Transform):
         if field is None:
             return
         if not isinstance(field, DateField | TimeField | DurationField):
-            raise ValueError(
+            raise QueryValueError(
                 "Extract input expression must be DateField, DateTimeField, TimeField, or "
                 "DurationField."
             )
         if type(field) is DateField and name in _TIME_KINDS:
-            raise ValueError(
+            raise QueryValueError(
                 f"Cannot extract time component {name!r} from DateField {field.name!r}."
             )
         if isinstance(field, DurationField) and name in _NOT_IN_DURATIONS:
-            raise ValueError(
+            raise QueryValueError(
                 f"Cannot extract component {name!r} from DurationField {field.name!r}."
             )
         self._check_zone(field)
@@ -298,14 +299,18 @@ class TruncBase(TimezoneMixin, Transform):
         if field is None:
             return
         if not isinstance(field, DateField | TimeField):
-            raise TypeError(f"{field.name!r} isn't a DateField, TimeField, or DateTimeField.")
+            raise QueryTypeError(f"{field.name!r} isn't a DateField, TimeField, or DateTimeField.")
         output = self.output_field
         if not isinstance(output, DateField | TimeField):
-            raise ValueError("output_field must be either DateField, TimeField, or DateTimeField")
+            raise QueryValueError(
+                "output_field must be either DateField, TimeField, or DateTimeField"
+            )
         if self._cannot_be(field, output):
             chosen = self._fixed_field is not None or type(output) is not type(field)
             target = type(output).__name__ if chosen else "DateTimeField"
-            raise ValueError(f"Cannot truncate {type(field).__name__} {field.name!r} to {target}")
+            raise QueryValueError(
+                f"Cannot truncate {type(field).__name__} {field.name!r} to {target}"
+            )
         self._check_zone(field)
 
     def _cannot_be(self, field: Any, output: Any) -> bool:

@@ -183,6 +183,9 @@ class Random(_Real, Func):
     def _resolve_output_field(self) -> Any:
         return _FLOAT
 
+    def get_group_by_cols(self) -> list[Any]:
+        return []
+
 
 class Round(ExactInput, Transform):
     """A number rounded to so many places behind the point; -1 stands for tens, and so on.

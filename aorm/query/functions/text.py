@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aorm.errors import QueryValueError
 from aorm.fields.numbers import IntegerField
 from aorm.fields.text import CharField, TextField
 from aorm.query.expressions import Func, Transform, Value, value_or_expression
@@ -127,14 +128,14 @@ class Concat(Func):
 
     def __init__(self, *expressions: Any, **extra: Any) -> None:
         if len(expressions) < 2:
-            raise ValueError("Concat must take at least two expressions")
+            raise QueryValueError("Concat must take at least two expressions")
         super().__init__(*expressions, **extra)
 
 
 def _checked(value: Any, least: int, message: str) -> Any:
     """An expression for a count of characters; ValueError where it is too small."""
     if isinstance(value, int) and value < least:
-        raise ValueError(message)
+        raise QueryValueError(message)
     return value_or_expression(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aorm.errors import QueryValueError
 from aorm.fields.numbers import FloatField, IntegerField
 from aorm.query.expressions import Func, Value, value_or_expression
 
@@ -68,9 +69,9 @@ class _Offset(_OfRow):
     def __init__(self, expression: Any, offset: int = 1, default: Any = None, **extra: Any) -> None:
         name = type(self).__name__
         if expression is None:
-            raise ValueError(f"{name} requires a non-null source expression.")
+            raise QueryValueError(f"{name} requires a non-null source expression.")
         if offset is None or offset <= 0:
-            raise ValueError(f"{name} requires a positive integer for the offset.")
+            raise QueryValueError(f"{name} requires a positive integer for the offset.")
         parts = [expression, Value(offset)]
         if default is not None:
             parts.append(value_or_expression(default))
@@ -116,9 +117,9 @@ class NthValue(_OfRow):
     def __init__(self, expression: Any, nth: int = 1, **extra: Any) -> None:
         name = type(self).__name__
         if expression is None:
-            raise ValueError(f"{name} requires a non-null source expression.")
+            raise QueryValueError(f"{name} requires a non-null source expression.")
         if nth is None or nth <= 0:
-            raise ValueError(f"{name} requires a positive integer as for nth.")
+            raise QueryValueError(f"{name} requires a positive integer as for nth.")
         super().__init__(expression, Value(nth), **extra)
 
 
@@ -133,7 +134,7 @@ class Ntile(_Count):
 
     def __init__(self, num_buckets: int = 1, **extra: Any) -> None:
         if num_buckets <= 0:
-            raise ValueError("num_buckets must be greater than 0.")
+            raise QueryValueError("num_buckets must be greater than 0.")
         super().__init__(Value(num_buckets), **extra)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from aorm.errors import QueryValueError, listed
 from aorm.query import lookups as lk
 from aorm.query.expressions import CombinedExpression, Param, TemporalSubtraction
 from aorm.sql.capabilities import Capabilities
@@ -67,6 +68,18 @@ _ARRAY_TYPES = {
 }
 
 
+_EXPLAIN_OPTIONS = frozenset(
+    {
+        *("analyze", "verbose", "costs", "settings", "generic_plan", "buffers", "wal", "timing"),
+        *("summary", "memory"),
+    }
+)
+
+
+def _switch(value: Any) -> str:
+    return "true" if value else "false"
+
+
 class PostgresqlDialect(Dialect):
     """PostgreSQL's way with lists: arrays."""
 
@@ -96,6 +109,23 @@ class PostgresqlDialect(Dialect):
         arrays = ", ".join(f"%s::{self._element_type(item)}[]" for item in items)
         params = [ListParam(item, self.adapter(param_target(item)), None) for item in items]
         return f"SELECT * FROM unnest({arrays})", list(params)
+
+    def explain_prefix(self, format: str | None, options: Mapping[str, Any]) -> str:
+        """The words before a SELECT that ask for its plan, with options of EXPLAIN.
+
+        Raises QueryValueError for a format or an option that PostgreSQL has not.
+        """
+        known = self.capabilities.explain_formats
+        if format is not None and format.upper() not in known:
+            raise QueryValueError(f"{format} is not a recognized format; there are {listed(known)}")
+        unknown = [name for name in options if name.lower() not in _EXPLAIN_OPTIONS]
+        if unknown:
+            raise QueryValueError(
+                f"Unknown options: {listed(unknown)}; there are {listed(_EXPLAIN_OPTIONS)}"
+            )
+        words = [] if format is None else [f"FORMAT {format.upper()}"]
+        words += [f"{name.upper()} {_switch(value)}" for name, value in options.items()]
+        return f"EXPLAIN ({', '.join(words)})" if words else "EXPLAIN"
 
     def limit_sql(self, limit: bool, offset: bool) -> str:
         """The clause that cuts the result to a number of rows."""

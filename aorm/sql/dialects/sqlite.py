@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from aorm.errors import QueryValueError, listed
 from aorm.fields.numbers import DecimalField
 from aorm.late import json
 from aorm.query import lookups as lk
@@ -102,6 +104,16 @@ class SqliteDialect(Dialect):
 
         whole = Param(items[0].slot, None, typed=False)
         return f"SELECT {columns} FROM json_each(%s)", [ListParam(whole, None, encode)]
+
+    def explain_prefix(self, format: str | None, options: Mapping[str, Any]) -> str:
+        """The words before a SELECT that ask for its plan."""
+        if format is not None:
+            raise QueryValueError(
+                f"SQLite explains a query in one form only: there is no format {format!r}"
+            )
+        if options:
+            raise QueryValueError(f"SQLite has no options of EXPLAIN: {listed(options)}")
+        return "EXPLAIN QUERY PLAN"
 
     def limit_sql(self, limit: bool, offset: bool) -> str:
         """The clause that cuts the result to a number of rows."""

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any, NamedTuple
+from typing import Any
 
 from aorm.late import hashlib, random, secrets, zoneinfo
 
@@ -26,15 +26,6 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _ZERO_DAY = dt.date(1900, 1, 1)
 _DATE_LENGTH = len("2000-01-01")
 _OFFSET = r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?"
-
-
-class Function(NamedTuple):
-    """What is registered: an aggregate is a class with `step` and `finalize`."""
-
-    name: str
-    arguments: int
-    implementation: Any
-    deterministic: bool = True
 
 
 def _unless_null(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -446,11 +437,13 @@ _AGGREGATES: tuple[tuple[str, type], ...] = (
     ("VAR_SAMP", VarSamp),
 )
 
-FUNCTIONS: tuple[Function, ...] = (
-    *(Function(name, count, function) for name, count, function in _TIMES),
-    *(Function(name, count, _unless_null(function)) for name, count, function in _PLAIN),
-    *(Function(name, 1, aggregate) for name, aggregate in _AGGREGATES),
-    Function("RAND", 0, _random, False),
-    Function("aorm_uuid4", 0, _uuid4, False),
-    Function("aorm_uuid7", 0, _uuid7, False),
+#: Name, number of arguments, function (or aggregate: a class with `step` and `finalize`), and
+#: whether it is deterministic.
+FUNCTIONS: tuple[tuple[str, int, Any, bool], ...] = (
+    *((name, count, function, True) for name, count, function in _TIMES),
+    *((name, count, _unless_null(function), True) for name, count, function in _PLAIN),
+    *((name, 1, aggregate, True) for name, aggregate in _AGGREGATES),
+    ("RAND", 0, _random, False),
+    ("aorm_uuid4", 0, _uuid4, False),
+    ("aorm_uuid7", 0, _uuid7, False),
 )
