@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from aorm.errors import FieldDoesNotExist, FieldError
 from aorm.fields.base import BLANK_CHOICE_DASH
 from aorm.fields.on_delete import OnDelete
+from aorm.records import Record
 from aorm.fields.registry import hooks
 
 
-class PathInfo(NamedTuple):
+class PathInfo(Record):
     """One join on the way along a relation."""
 
     from_opts: Any

@@ -205,12 +205,12 @@ def _batches(
 
 
 def _insert(statements: Sequence[Batch], db: str, conflict: Conflict | None) -> Operation[None]:
-    for statement, store, objs in statements:
-        reply = yield from perform(statement)
-        if store is not None:
-            store(objs, reply)
+    for batch in statements:
+        reply = yield from perform(batch.statement)
+        if batch.store is not None:
+            batch.store(batch.objs, reply)
         ignoring = conflict is not None and conflict.ignore
-        for obj in objs:
+        for obj in batch.objs:
             if not ignoring or obj.pk is not None:
                 obj._saved_to(db)
 

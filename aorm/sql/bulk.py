@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from aorm.fields.base import DatabaseDefault, Field
+from aorm.records import Record
 from aorm.sql.binding import (
     NotPlain,
     instance_columns,
@@ -66,7 +67,7 @@ def _arrays(fields: Sequence[Field[Any]], dialect: Dialect, first: int = 1) -> l
     return [f"{dialect.placeholder(first + i)}::{kind}[]" for i, kind in enumerate(types)]
 
 
-class Batch(NamedTuple):
+class Batch(Record):
     """A statement for some objects, and what takes the rows that come back."""
 
     statement: Statement
