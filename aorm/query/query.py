@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from aorm.errors import FieldError
 from aorm.query.draft import Draft
@@ -21,11 +21,14 @@ MAX_INTERNED = 10_000
 Binder = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
-class Derived(NamedTuple):
+class Derived:
     """A derived query, and what the values of the step go through (None: nothing)."""
 
-    query: Query
-    bind: Binder | None
+    __slots__ = ("bind", "query")
+
+    def __init__(self, query: Query, bind: Binder | None) -> None:
+        self.query = query
+        self.bind = bind
 
 
 class Budget:
