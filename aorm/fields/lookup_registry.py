@@ -58,10 +58,15 @@ class RegisterLookupMixin:
             found.update(base.__dict__.get("class_lookups", ()))
         return found
 
-    def get_lookups(self) -> dict[str, Any]:
-        """All lookups and transforms of this object by name."""
+    def _get_instance_lookups(self) -> dict[str, Any]:
         own = self.__dict__.get("instance_lookups")
         return {**self.get_class_lookups(), **own} if own else self.get_class_lookups()
+
+    #: `X.get_lookups()`: all lookups and transforms by name, X a class or an instance.
+    get_lookups: Any = _ClassOrInstanceMethod(
+        get_class_lookups.__func__,  # type: ignore[attr-defined]
+        _get_instance_lookups,
+    )
 
     def get_lookup(self, lookup_name: str) -> Any:
         """The lookup class of this name, or None.  May be overridden to make lookups up."""

@@ -20,7 +20,8 @@ from aorm.query import building
 from aorm.query.aggregates import Count
 from aorm.query.aggregation import aggregated
 from aorm.query.draft import Draft
-from aorm.query.expressions import Slots
+from aorm.query.expressions import Param, Slots
+from aorm.query.functions.comparison import Coalesce
 from aorm.query.query import Query
 from aorm.query.state import Fixed
 from aorm.sql.select import compile_select
@@ -182,6 +183,8 @@ class Reading(Shaping):
         return found["__count"] or 0
 
     def _aggregate_operation(self, aggregates: Mapping[str, Any]) -> Operation[dict[str, Any]]:
+        if not aggregates:
+            return {}
         values: list[Any] = []
         for expression in aggregates.values():
             expression.collect(values)
@@ -194,7 +197,8 @@ class Reading(Shaping):
         query = queryset._query
         compiled = compile_select(query, self._database().dialect)
         if compiled.empty:
-            return {n: _without_rows(query.annotations[n]) for n in aggregates}
+            held = queryset._values
+            return {n: _without_rows(query.annotations[n], held) for n in aggregates}
         rows = yield from fetch(compiled.sql, compiled.bind(queryset._values))
         return compiled.decode(rows, None)[0]  # type: ignore[no-any-return]
 
@@ -316,8 +320,13 @@ def _empty_result(compiled: Any) -> list[Any]:
     return []
 
 
-def _without_rows(annotation: Any) -> Any:
+def _without_rows(annotation: Any, values: Sequence[Any]) -> Any:
     """The result of an aggregate over no rows."""
+    if isinstance(annotation, Param):
+        return values[annotation.slot]
+    if isinstance(annotation, Coalesce):
+        found = (_without_rows(each, values) for each in annotation.get_source_expressions())
+        return next((each for each in found if each is not None), None)
     value = annotation.empty_result_set_value
     return None if value is NotImplemented else value
 

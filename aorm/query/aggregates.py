@@ -57,11 +57,14 @@ class Aggregate(Func):
         super().__init__(*expressions, **extra)
 
     def get_source_expressions(self) -> list[Any]:
-        return [*self.source_expressions, self.filter, self.order_by, self.default]
+        default = [] if self.default is None else [self.default]
+        return [*self.source_expressions, self.filter, self.order_by, *default]
 
     def set_source_expressions(self, expressions: Sequence[Any]) -> None:
-        *sources, self.filter, self.order_by, self.default = expressions
-        self.source_expressions = sources
+        rest = list(expressions)
+        if self.default is not None:
+            self.default = rest.pop()
+        *self.source_expressions, self.filter, self.order_by = rest
 
     def get_source_fields(self) -> list[Any]:
         return [s._output_field_or_none for s in self.source_expressions]

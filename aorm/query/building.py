@@ -33,13 +33,14 @@ def check_alias(name: str) -> None:
     """ValueError for a name that cannot be an alias."""
     if (
         not name
-        or any(c.isspace() or c in _FORBIDDEN for c in name)
+        or any(c.isspace() or c in _FORBIDDEN or not c.isprintable() for c in name)
         or "--" in name
         or "/*" in name
     ):
         raise QueryValueError(
-            "Column aliases cannot contain whitespace characters, hashes, quotation marks,"
-            f" semicolons, percent signs, parentheses, or SQL comments: {name!r}"
+            "Column aliases cannot contain whitespace characters, hashes, control characters,"
+            " quotation marks, semicolons, or SQL comments. Percent signs, parentheses and"
+            f" brackets are refused as well: {name!r}"
         )
 
 
@@ -77,30 +78,29 @@ def group_after_annotation(draft: Draft, names: Iterable[str]) -> None:
 
 def set_group_by(draft: Draft, allow_aliases: bool = True) -> None:
     """Group by what is selected now."""
-    if allow_aliases and draft.values_names:
-        for name in draft.annotations:
-            if name in draft.values_names and _collides(draft, name):
-                allow_aliases = False
-                break
     groups: list[Any] = list(draft.select)
     if not draft.select and draft.default_cols:
-        groups = [Col(draft.initial_alias(), f) for f in draft.opts.concrete_fields]
+        groups = list(_all_columns(draft))
+    taken = _column_names(draft)
     for name, annotation in draft.annotation_select.items():
         columns = annotation.get_group_by_cols()
         if columns:
-            if allow_aliases and not annotation.contains_aggregate and columns == [annotation]:
+            by_name = allow_aliases and taken is not None and name not in taken
+            if by_name and not annotation.contains_aggregate:
                 groups.append(Ref(name, annotation))
             else:
                 groups.extend(columns)
     draft.group_by = tuple(groups)
 
 
-def _collides(draft: Draft, name: str) -> bool:
-    return any(
-        field.column == name
-        for join in draft.joins.values()
-        for field in (draft.opts.concrete_fields if join.parent is None else ())
-    )
+def _column_names(draft: Draft) -> set[str] | None:
+    """The names of the columns of all joined tables; None where a table may have others."""
+    models = [draft.model]
+    models += [j.field.related_model for j in draft.joins.values() if j.parent is not None]
+    if not all(model._meta.managed for model in models):
+        return None
+    concrete = (model._meta.concrete_model._meta for model in models)
+    return {field.column for opts in concrete for field in opts.local_concrete_fields}
 
 
 # --- values() ----------------------------------------
@@ -123,16 +123,16 @@ def set_values(draft: Draft, names: Sequence[str], form: tuple[str, Any]) -> Non
             if name in draft.annotation_select:
                 annotations.append(name)
             elif name in draft.annotations:
-                raise FieldError(f"Cannot select the {name!r} alias. Use annotate() to promote it.")
+                raise FieldError(f"Cannot select the {name!r} alias. {_way_to_select(draft, name)}")
             else:
                 fields.append(name)
-        _dissolve_groups(draft, annotations)
         draft.annotation_mask = tuple(annotations)
+        _dissolve_groups(draft, annotations)
         selected = list(names)
     else:
+        draft.annotation_mask = tuple(masked)
         _dissolve_groups(draft, masked)
         fields = [field.attname for field in draft.opts.concrete_fields]
-        draft.annotation_mask = tuple(masked)
         selected = [*fields, *masked]
     for name in fields:
         check_alias(name)
@@ -140,12 +140,19 @@ def set_values(draft: Draft, names: Sequence[str], form: tuple[str, Any]) -> Non
     draft.values_names = tuple(selected)
 
 
+def _way_to_select(draft: Draft, name: str) -> str:
+    if draft.values_names:
+        return (
+            "It was excluded by a previous values() or values_list() call. Include"
+            f" {name!r} in that call to select it."
+        )
+    return "Use annotate() to promote it."
+
+
 def _dissolve_groups(draft: Draft, annotations: Sequence[str]) -> None:
     """Keep the grouping of earlier aggregates when fewer columns are selected now."""
     if draft.group_by is True:
-        draft.select = tuple(Col(draft.initial_alias(), f) for f in draft.opts.concrete_fields)
-        mask, draft.annotation_mask = draft.annotation_mask, None
-        draft.annotation_mask = mask
+        draft.select = _all_columns(draft)
         set_group_by(draft, allow_aliases=False)
         draft.select = ()
     elif isinstance(draft.group_by, tuple):
@@ -156,6 +163,12 @@ def _dissolve_groups(draft: Draft, annotations: Sequence[str]) -> None:
             else:
                 kept.append(group)
         draft.group_by = tuple(kept)
+
+
+def _all_columns(draft: Draft) -> tuple[Any, ...]:
+    """The columns of the model's fields, those of its parents among them."""
+    names = [field.attname for field in draft.opts.concrete_fields]
+    return tuple(column for name in names for column in _columns_of(draft, name))
 
 
 def _columns_of(draft: Draft, name: str) -> list[Any]:

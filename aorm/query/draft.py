@@ -89,7 +89,7 @@ class Draft(State):
             and other.same_as(join)
         ]
         if found:
-            alias = join.table if join.table in found else found[-1]
+            alias = found[-1]  # the rows that were spoken of last
             self.refs[alias] += 1
             return alias
         alias = self._new_alias(join.alias or join.table)
@@ -143,6 +143,7 @@ class Draft(State):
         self.where = change(self.where)
         self.annotations = {name: change(a) for name, a in self.annotations.items()}
         self.select = tuple(map(change, self.select))
+        self.per = tuple(map(change, self.per))
         if isinstance(self.group_by, tuple):
             self.group_by = tuple(map(change, self.group_by))
         self.order_by = tuple(
@@ -282,7 +283,11 @@ class Draft(State):
             if not allow_joins:
                 self._refuse_joined(annotation)
             if summarize:
-                return Ref(name, self.annotation_select.get(name, annotation))
+                if name not in self.annotation_select:
+                    raise FieldError(
+                        f"Cannot aggregate over the {name!r} alias. Use annotate() to promote it."
+                    )
+                return Ref(name, annotation)
             return annotation
         names = name.split(LOOKUP_SEP)
         annotation = self.annotations.get(names[0])

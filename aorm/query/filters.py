@@ -22,6 +22,7 @@ from aorm.query.expressions import (
     F,
     OuterRef,
     QueryNode,
+    Ref,
     ResolvedOuterRef,
     Subquery,
 )
@@ -409,7 +410,7 @@ def solve(draft: Draft, name: str, summarize: bool = False) -> tuple[list[str], 
             annotation = draft.annotations.get(candidate)
             if annotation is not None and (length > 1 or candidate in draft.annotations):
                 if summarize:
-                    annotation = draft.ref(candidate, summarize=True)
+                    annotation = Ref(candidate, annotation)
                 return names[length:], [], annotation
     path = draft.path(names)
     parts = names[: len(names) - len(path.rest)]

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from aorm.errors import FieldError, QueryTypeError, QueryValueError
+from aorm.errors import EmptyResultSet, FieldError, QueryTypeError, QueryValueError
 from aorm.fields import numbers, various
 from aorm.fields.base import Field
 from aorm.query.conditions import NOTHING, Argument, Arguments, argument, collect_value
@@ -168,6 +168,15 @@ class Lookup(Expression):
     def conditional(self) -> bool:  # type: ignore[override]
         return True
 
+    def get_group_by_cols(self) -> list[Any]:
+        found = []
+        for source in self.get_source_expressions():
+            if isinstance(source, QueryNode):
+                found.extend(source.query.outer_columns())
+            else:
+                found.extend(source.get_group_by_cols())
+        return found
+
     # --- the right side ----------------------------------
 
     def _settle(self) -> None:
@@ -244,6 +253,36 @@ class Lookup(Expression):
 
     def accept_query(self, node: Any) -> None:
         """Adjust a subquery on the right side."""
+
+    # --- for classes that spell themselves in `as_sql` ----------------------------------
+
+    @property
+    def spells_itself(self) -> bool:
+        return type(self).as_sql is not Expression.as_sql or any(
+            hasattr(self, name) for name in ("as_sqlite", "as_postgresql")
+        )
+
+    def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> tuple[str, list[Any]]:
+        """The text of the left side, or of `lhs`, and its parameters."""
+        node = self.lhs if lhs is None else lhs
+        sql, params = compiler.compile(node)
+        return (f"({sql})" if isinstance(node, Lookup) else sql), params
+
+    def process_rhs(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        """The text of the right side and its parameters, which stand for values yet to come.
+
+        Raises EmptyResultSet where no row can match.
+        """
+        if self.rhs is NOTHING:
+            raise EmptyResultSet
+        if not isinstance(self.rhs, Items):
+            return compiler.compile(self.rhs)  # type: ignore[no-any-return]
+        parts, params = [], []
+        for item in self.rhs:
+            sql, found = compiler.compile(item)
+            parts.append(sql)
+            params += found
+        return f"({', '.join(parts)})", params
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.lhs!r}, {self.rhs!r})"
@@ -777,7 +816,8 @@ class YearLookup(BuiltinLookup):
     def accept(self, given: Argument) -> Any:
         transform: Any = self.lhs
         column = getattr(transform, "lhs", None)
-        if not getattr(transform, "bounded_by_year", False) or type(given.sample) is not int:
+        bounded = getattr(transform, "bounded_by_year", False) and not self.spells_itself
+        if not bounded or type(given.sample) is not int:
             return super().accept(given)
         field = transform.lhs.output_field
         bounds = transform.bounds_of

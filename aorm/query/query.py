@@ -233,6 +233,7 @@ def _select_pk(draft: Draft) -> None:
     fields = getattr(pk, "fields", None) if getattr(pk, "column", None) is None else None
     draft.select = tuple(Col(base, field) for field in (fields or [pk]))
     draft.default_cols = False
+    draft.annotation_mask = ()
 
 
 def binder(slots: Slots) -> Binder | None:

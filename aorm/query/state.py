@@ -44,6 +44,7 @@ class State:
         "model",
         "offset",
         "order_by",
+        "per",
         "refs",
         "select",
         "select_related",
@@ -73,6 +74,8 @@ class State:
     limit: int | Fixed | None
     offset: int | None
     limit_one: bool
+    # Columns: the limits are those of each group of rows that have the same values.
+    per: tuple[Any, ...]
     lock: tuple[Any, ...] | None
     deferred: tuple[frozenset[str], bool]
     select_related: Any
@@ -102,6 +105,7 @@ class State:
         self.distinct, self.distinct_fields = False, ()
         self.limit = self.offset = None
         self.limit_one = False
+        self.per = ()
         self.lock = None
         self.deferred = (frozenset(), True)
         self.select_related = False
@@ -150,4 +154,4 @@ class State:
 
     @property
     def has_select_fields(self) -> bool:
-        return bool(self.select or self.annotation_mask)
+        return bool(self.select) or not self.default_cols

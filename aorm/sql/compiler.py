@@ -48,7 +48,7 @@ class Compiler:
         hook = getattr(node, f"as_{self.dialect.vendor}", None)
         if hook is not None:
             sql, params = hook(self, self.connection)
-        elif getattr(kind, "as_sql", None) is not Expression.as_sql:
+        elif getattr(kind, "as_sql", Expression.as_sql) is not Expression.as_sql:
             sql, params = node.as_sql(self, self.connection)
         else:
             sql, params = self.renderer(kind)(node, self)

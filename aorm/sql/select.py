@@ -23,6 +23,7 @@ from aorm.sql.compiler import SUBQUERY, Compiler, Rendered
 from aorm.sql.decoders import Output, Source, decoder_of
 from aorm.sql.dialect import Dialect
 from aorm.sql.standard import where_root
+from aorm.sql.windows import OverWindows, split_windows
 
 MAX_RELATED_DEPTH = 5
 NO_TABLES: Mapping[Any, str] = {}
@@ -399,6 +400,10 @@ class SelectCompiler(Compiler):
             raise EmptyResultSet
         if draft.combinator is not None:
             return self.combined(with_limits)
+        rest, windows = split_windows(draft.where)
+        if windows.children or draft.per:
+            where, having = split_having(rest)
+            return OverWindows(self, exists).render(where, having, windows, with_limits)
         order = self.ordering()
         where, having = self.split_where()
         columns, params = self._columns(exists)
@@ -532,6 +537,10 @@ class SelectCompiler(Compiler):
             if name in draft.annotation_select:
                 parts.append(self.quote(name))
                 continue
+            if name in draft.annotations:
+                raise FieldError(
+                    f"Cannot resolve keyword {name!r} into field. Use annotate() to promote it."
+                )
             parts.append(self.compile(draft.ref(name))[0])
         return f"DISTINCT ON ({', '.join(parts)}) ", []
 
