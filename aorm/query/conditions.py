@@ -15,7 +15,7 @@ from aorm.errors import FieldError
 from aorm.fields import various
 from aorm.query.expressions import (
     AND,
-    CONDITION_HOOK,
+    MAKERS,
     OR,
     XOR,
     Combinable,
@@ -321,7 +321,7 @@ def _when_condition(condition: Any, lookups: dict[str, Any]) -> Any:
     return condition
 
 
-CONDITION_HOOK.combine = _join_conditions
+MAKERS.condition = _join_conditions
 
 
 class Where(Expression):

@@ -1,0 +1,436 @@
+"""The base of all expressions: trees with a shape, values, and a way to be resolved.
+
+1. Users build them; `parametrised` gives a copy in which every value is a `Param` with the
+   number of its slot, and `resolve` a copy in which names are columns.  Resolved trees are what
+   a `Query` keeps and what the compiler renders.
+2. `shape` is all of a tree but its values, `collect` appends the values in the order in which
+   `parametrised` numbers them.
+3. An expression is never changed after it was made.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from aorm.errors import FieldError
+from aorm.query.shapes import freeze
+
+AND, OR, XOR = "AND", "OR", "XOR"
+INT4, INT8 = 2**31, 2**63
+
+
+class Slots:
+    """Numbers the values of a tree, and remembers them while the tree is resolved."""
+
+    __slots__ = ("arguments", "first", "next")
+
+    def __init__(self, first: int) -> None:
+        self.first = self.next = first
+        self.arguments: list[Any] = []
+
+    def take(self, count: int = 1) -> int:
+        first = self.next
+        self.next += count
+        return first
+
+
+class Combinable:
+    """What arithmetic works on."""
+
+    ADD, SUB, MUL, DIV, POW, MOD = "+", "-", "*", "/", "^", "%%"
+    BITAND, BITOR, BITLEFTSHIFT, BITRIGHTSHIFT, BITXOR = "&", "|", "<<", ">>", "#"
+
+    conditional: bool = False
+
+    def _combine(self, other: Any, connector: str, reversed_: bool) -> Any:
+        other = MAKERS.operand(other)
+        if reversed_:
+            return MAKERS.combined(other, connector, self)
+        return MAKERS.combined(self, connector, other)
+
+    def __neg__(self) -> Any:
+        return self._combine(-1, self.MUL, False)
+
+    def __add__(self, other: Any) -> Any:
+        return self._combine(other, self.ADD, False)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._combine(other, self.SUB, False)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._combine(other, self.MUL, False)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._combine(other, self.DIV, False)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._combine(other, self.MOD, False)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._combine(other, self.POW, False)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._combine(other, self.ADD, True)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._combine(other, self.SUB, True)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._combine(other, self.MUL, True)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._combine(other, self.DIV, True)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._combine(other, self.MOD, True)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._combine(other, self.POW, True)
+
+    def bitand(self, other: Any) -> Any:
+        return self._combine(other, self.BITAND, False)
+
+    def bitor(self, other: Any) -> Any:
+        return self._combine(other, self.BITOR, False)
+
+    def bitxor(self, other: Any) -> Any:
+        return self._combine(other, self.BITXOR, False)
+
+    def bitleftshift(self, other: Any) -> Any:
+        return self._combine(other, self.BITLEFTSHIFT, False)
+
+    def bitrightshift(self, other: Any) -> Any:
+        return self._combine(other, self.BITRIGHTSHIFT, False)
+
+    def _condition(self, other: Any, connector: str) -> Any:
+        if self.conditional and getattr(other, "conditional", False):
+            return MAKERS.condition(self, other, connector)
+        raise NotImplementedError(
+            "&, | and ^ combine conditions; for bits use .bitand(), .bitor() and .bitxor()"
+        )
+
+    def __and__(self, other: Any) -> Any:
+        return self._condition(other, AND)
+
+    def __or__(self, other: Any) -> Any:
+        return self._condition(other, OR)
+
+    def __xor__(self, other: Any) -> Any:
+        return self._condition(other, XOR)
+
+    def __rand__(self, other: Any) -> Any:
+        return self._condition(other, AND)
+
+    def __ror__(self, other: Any) -> Any:
+        return self._condition(other, OR)
+
+    def __rxor__(self, other: Any) -> Any:
+        return self._condition(other, XOR)
+
+    def __invert__(self) -> Any:
+        return MAKERS.negated(self)
+
+
+class Makers:
+    """What operators on an expression make; the modules of those classes say so on import.
+
+    Operators stand on the base of all expressions, and the classes that they make derive from it.
+    """
+
+    operand: Callable[[Any], Any]
+    combined: Callable[[Any, str, Any], Any]
+    negated: Callable[[Any], Any]
+    ordered: Callable[..., Any]
+    condition: Callable[[Any, Any, str], Any]
+
+
+MAKERS = Makers()
+
+
+class Expression(Combinable):
+    """The base of all expressions.
+
+    A subclass names its operands in `operands`: attributes that hold an expression, None, or a
+    list of expressions.  All its other attributes are options and part of its shape.
+    """
+
+    operands: ClassVar[tuple[str, ...]] = ()
+    filterable: bool = True
+    window_compatible: bool = False
+    allows_composite_expressions: bool = False
+    constraint_validation_compatible: bool = True
+    empty_result_set_value: Any = None
+    set_returning: bool = False
+    allowed_default: bool = False
+    is_summary: bool = False
+    _output_field: Any = None
+    _shape: Hashable | None = None
+
+    def __init__(self, output_field: Any = None) -> None:
+        if output_field is not None:
+            self._output_field = output_field
+
+    # --- the tree ----------------------------------
+
+    def get_source_expressions(self) -> list[Any]:
+        """The operands in order; None where one is absent."""
+        found: list[Any] = []
+        for name in self.operands:
+            value = getattr(self, name)
+            if isinstance(value, list | tuple):
+                found.extend(value)
+            else:
+                found.append(value)
+        return found
+
+    def set_source_expressions(self, expressions: Sequence[Any]) -> None:
+        """Put operands in the place of those that `get_source_expressions` gives."""
+        rest = list(expressions)
+        for name in self.operands:
+            value = getattr(self, name)
+            if isinstance(value, list | tuple):
+                count = len(value)
+                setattr(self, name, type(value)(rest[:count]))
+                del rest[:count]
+            else:
+                setattr(self, name, rest.pop(0))
+
+    def copy(self) -> Any:
+        clone = copy.copy(self)
+        clone.__dict__.pop("_shape", None)
+        clone.__dict__.pop("_output_found", None)
+        return clone
+
+    def mapped(self, change: Callable[[Any], Any]) -> Any:
+        """A copy whose operands are `change(operand)`; itself where none changed."""
+        sources = self.get_source_expressions()
+        changed = [None if source is None else change(source) for source in sources]
+        if all(a is b for a, b in zip(sources, changed, strict=True)):
+            return self
+        clone = self.copy()
+        clone.set_source_expressions(changed)
+        return clone
+
+    def walk(self) -> Iterator[Any]:
+        """This expression and all below it."""
+        yield self
+        for source in self.get_source_expressions():
+            if source is not None:
+                yield from source.walk()
+
+    flatten = walk
+
+    # --- shape and values ----------------------------------
+
+    @property
+    def shape(self) -> Hashable:
+        found = self._shape
+        if found is None:
+            found = self._shape = self._make_shape()
+        return found
+
+    def _make_shape(self) -> Hashable:
+        options = tuple(
+            (name, freeze(value))
+            for name, value in self.__dict__.items()
+            if name not in self.operands and name not in ("_shape", "_output_found")
+        )
+        sources = self.get_source_expressions()
+        return (type(self), options, tuple(s if s is None else s.shape for s in sources))
+
+    def collect(self, values: list[Any]) -> None:
+        """Append the values of this tree."""
+        for source in self.get_source_expressions():
+            if source is not None:
+                source.collect(values)
+
+    @property
+    def values_(self) -> tuple[Any, ...]:
+        values: list[Any] = []
+        self.collect(values)
+        return tuple(values)
+
+    def parametrised(self, slots: Slots) -> Any:
+        """This tree with parameters in the place of values."""
+        return self.mapped(lambda source: source.parametrised(slots))
+
+    def shifted(self, offset: int) -> Any:
+        """This resolved tree for a list of values that starts `offset` places earlier."""
+        return self.mapped(lambda source: source.shifted(offset))
+
+    @property
+    def identity(self) -> Hashable:
+        return (self.shape, comparable(self.values_))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Expression):
+            return NotImplemented
+        return self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    # --- resolving ----------------------------------
+
+    def resolve(self, scope: Any) -> Any:
+        """This tree with columns in the place of names.
+
+        Raises FieldError where a name is none of the query's.
+        """
+        resolved = self.mapped(lambda source: source.resolve(scope))
+        if resolved is self:
+            resolved = self.copy()
+        if scope.summarize:
+            resolved.is_summary = True
+        return resolved
+
+    def relabeled(self, aliases: dict[str, str]) -> Any:
+        """This resolved tree over tables of other aliases."""
+        return self.mapped(lambda source: source.relabeled(aliases))
+
+    def prefixed(self, prefix: str) -> Any:
+        """This unresolved tree with every name below a relation."""
+        return self.mapped(lambda source: source.prefixed(prefix))
+
+    def replaced(self, replacements: dict[Any, Any]) -> Any:
+        """A copy in which some expressions stand in the place of others."""
+        if self in replacements:
+            return replacements[self]
+        return self.mapped(lambda source: source.replaced(replacements))
+
+    replace_expressions = replaced
+
+    def without_output_check(self) -> Any:
+        return self
+
+    # --- what it is ----------------------------------
+
+    @property
+    def contains_aggregate(self) -> bool:
+        return any(s is not None and s.contains_aggregate for s in self.get_source_expressions())
+
+    @property
+    def contains_over_clause(self) -> bool:
+        return any(s is not None and s.contains_over_clause for s in self.get_source_expressions())
+
+    @property
+    def contains_column_references(self) -> bool:
+        return any(
+            s is not None and s.contains_column_references for s in self.get_source_expressions()
+        )
+
+    @property
+    def contains_subquery(self) -> bool:
+        return any(s is not None and s.contains_subquery for s in self.get_source_expressions())
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        field = self._output_field_or_none
+        return field is not None and field.get_internal_type() == "BooleanField"
+
+    @property
+    def output_field(self) -> Any:
+        """The field that says what kind of value this gives; FieldError where it is unknown."""
+        found = self.__dict__.get("_output_found")
+        if found is None:
+            found = self._output_field
+            if found is None:
+                found = self._resolve_output_field()
+            if found is None:
+                raise FieldError(
+                    f"the type of {type(self).__name__} is not known; name it: output_field=..."
+                )
+            self.__dict__["_output_found"] = found
+        return found
+
+    @property
+    def field(self) -> Any:
+        return self.output_field
+
+    @property
+    def _output_field_or_none(self) -> Any:
+        try:
+            return self.output_field
+        except FieldError:
+            return None
+        except AttributeError:
+            return None  # names that are not resolved have no type
+
+    def _resolve_output_field(self) -> Any:
+        """The field of the operands, when these agree."""
+        fields = [f for f in self.get_source_fields() if f is not None]
+        if not fields:
+            return None
+        first = fields[0]
+        for other in fields[1:]:
+            if not isinstance(first, type(other)):
+                raise FieldError(
+                    f"{type(self).__name__} has operands of the types {type(first).__name__} and"
+                    f" {type(other).__name__}: the expression contains mixed types: "
+                    f"{type(first).__name__}, {type(other).__name__}. You must set output_field."
+                )
+        return first
+
+    def get_source_fields(self) -> list[Any]:
+        return [s._output_field_or_none for s in self.get_source_expressions() if s is not None]
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        field = self._output_field_or_none
+        if hasattr(field, "select_format"):
+            return field.select_format(compiler, sql, params)  # type: ignore[no-any-return]
+        return sql, params
+
+    def get_lookup(self, name: str) -> Any:
+        return self.output_field.get_lookup(name)
+
+    def get_transform(self, name: str) -> Any:
+        return self.output_field.get_transform(name)
+
+    def get_group_by_cols(self) -> list[Any]:
+        """What GROUP BY must name so that this can be selected."""
+        if not self.contains_aggregate:
+            return [self]
+        return [
+            column
+            for source in self.get_source_expressions()
+            if source is not None
+            for column in source.get_group_by_cols()
+        ]
+
+    def as_sql(self, compiler: Any, connection: Any, **options: Any) -> tuple[str, list[Any]]:
+        """The text with `%s` for each parameter, and the parameters."""
+        return compiler.render_standard(self, **options)  # type: ignore[no-any-return]
+
+    # --- ordering ----------------------------------
+
+    def asc(self, **options: Any) -> Any:
+        return MAKERS.ordered(self, **options)
+
+    def desc(self, **options: Any) -> Any:
+        return MAKERS.ordered(self, descending=True, **options)
+
+    def reverse_ordering(self) -> Any:
+        return self
+
+    def __repr__(self) -> str:
+        sources = ", ".join(map(repr, self.get_source_expressions()))
+        return f"{type(self).__name__}({sources})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.pop("_shape", None)
+        state.pop("_output_found", None)
+        return state
+
+
+BaseExpression = Expression
+
+
+def comparable(values: tuple[Any, ...]) -> Hashable:
+    try:
+        hash(values)
+    except TypeError:
+        return repr(values)
+    return tuple((type(value), value) for value in values)

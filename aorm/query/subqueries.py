@@ -1,0 +1,136 @@
+"""Queries as operands: `Subquery` and `Exists`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from aorm.fields import various
+from aorm.query.nodes import (
+    Expression,
+    Slots,
+)
+from aorm.query.shapes import freeze
+
+
+class QueryNode(Expression):
+    """A query as an operand; its values start at `base` among those of the query around."""
+
+    contains_subquery = True
+
+    def __init__(self, query: Any, base: int = 0) -> None:
+        self.query = query
+        self.base = base
+
+    def _make_shape(self) -> Hashable:
+        return (QueryNode, self.query, self.base)
+
+    @property
+    def output_field(self) -> Any:
+        return self.query.output_field
+
+    def parametrised(self, slots: Slots) -> Any:
+        return self
+
+    def resolve(self, scope: Any) -> Any:
+        clone = self.copy()
+        clone.query = self.query.resolved_inside(scope, self.base)
+        return clone
+
+    def shifted(self, offset: int) -> Any:
+        clone = self.copy()
+        clone.base += offset
+        return clone
+
+    def relabeled(self, aliases: dict[str, str]) -> Any:
+        clone = self.copy()
+        clone.query = self.query.outer_relabeled(aliases)
+        return clone
+
+    def prefixed(self, prefix: str) -> Any:
+        return self
+
+    @property
+    def contains_aggregate(self) -> bool:
+        return False
+
+    @property
+    def contains_over_clause(self) -> bool:
+        return False
+
+    def get_group_by_cols(self) -> list[Any]:
+        return self.query.outer_columns() or [self]
+
+    def get_lookup(self, name: str) -> Any:
+        return self.output_field.get_lookup(name)
+
+    def __repr__(self) -> str:
+        return f"QueryNode({self.query!r})"
+
+
+class Subquery(Expression):
+    """A query set as a value: its first column, of at most one row."""
+
+    operands = ("source",)
+    template = "(%(subquery)s)"
+    contains_aggregate = False
+    empty_result_set_value: Any = None
+
+    def __init__(self, queryset: Any, output_field: Any = None, **extra: Any) -> None:
+        super().__init__(output_field)
+        self.source: Any = None
+        self._bind(queryset)
+        self.extra = extra
+
+    def _bind(self, queryset: Any) -> None:
+        if isinstance(queryset, QueryNode):
+            self.source, self.inner_values = queryset, ()
+            return
+        query, values = queryset.as_subquery()
+        self.source = QueryNode(query)
+        self.inner_values = values
+
+    @property
+    def query(self) -> Any:
+        return self.source.query
+
+    def _make_shape(self) -> Hashable:
+        options = {**self.__dict__, "template": self.template}
+        for name in ("source", "inner_values", "_shape", "_output_found"):
+            options.pop(name, None)
+        return (type(self), self.source.shape, freeze(options))
+
+    def collect(self, values: list[Any]) -> None:
+        values.extend(self.inner_values)
+
+    def parametrised(self, slots: Slots) -> Any:
+        clone = self.copy()
+        clone.source = QueryNode(self.source.query, slots.take(len(self.inner_values)))
+        clone.inner_values = ()
+        return clone
+
+    def _resolve_output_field(self) -> Any:
+        return self.source.query.output_field
+
+    def get_group_by_cols(self) -> list[Any]:
+        outer = self.query.outer_columns()
+        if any(column.possibly_multivalued for column in outer):
+            return [self]
+        return outer or [self]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__()
+
+
+class Exists(Subquery):
+    """Whether a query set has any row."""
+
+    template = "EXISTS(%(subquery)s)"
+    empty_result_set_value = False
+
+    def __init__(self, queryset: Any, **extra: Any) -> None:
+        super().__init__(queryset, output_field=various.BooleanField(), **extra)
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        return True
