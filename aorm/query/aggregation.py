@@ -71,6 +71,7 @@ def _needs_subquery(draft: Draft, summaries: Mapping[str, Any]) -> bool:
         or draft.is_sliced
         or draft.distinct
         or draft.combinator is not None
+        or draft.where.contains_over_clause
         or any(a.contains_aggregate or a.contains_over_clause for a in selected)
         or any(
             isinstance(each, Ref)
@@ -124,6 +125,7 @@ def _over_subquery(draft: Draft, summaries: Mapping[str, Any]) -> None:
     draft.joins, draft.refs = {}, {}
     draft.where = type(draft.where)()
     draft.combinator, draft.combined = None, ()
+    draft.per = ()
 
 
 def _keep_referenced(inner: Draft, summaries: Mapping[str, Any]) -> None:

@@ -75,7 +75,7 @@ def _where(compiler: Compiler, query: Query) -> Rendered:
     draft = compiler.draft
     used = [alias for alias, count in draft.refs.items() if count]
     direct = len(used) <= 1 and draft.group_by is None and not draft.distinct_fields
-    if direct and not draft.is_sliced:
+    if direct and not draft.is_sliced and not draft.where.contains_over_clause:
         if not draft.where.children:
             return "", []
         try:

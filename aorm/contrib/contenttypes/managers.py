@@ -33,7 +33,7 @@ def type_condition(relation: Any, model: Any, using: str | None) -> Q:
     return Q((f"{name}__in", found.values("pk")))
 
 
-class GenericRelatedObjectManager(RelatedManager):
+class GenericRelatedObjectManager(RelatedManager[Any]):
     """`animal.tags`."""
 
     rel: ClassVar[Any]
@@ -94,7 +94,7 @@ class GenericRelatedObjectManager(RelatedManager):
             return types[type(instance)].pk, instance.pk
 
         return Plan.make(
-            narrowed(queryset, Q.create(conditions, Q.OR), {}),
+            narrowed(queryset, Q.create(conditions, Q.OR), {}, per=[type_name, key_name]),
             related_key,
             instance_key,
             single=False,
@@ -272,7 +272,7 @@ class GenericRelatedObjectManager(RelatedManager):
         yield from self._add(new, bulk)
 
 
-class PointedToManager(RelatedManager):
+class PointedToManager(RelatedManager[Any]):
     """The objects of one model that an instance points to generically: one, or none.
 
     It is read only: an object is pointed to through the generic foreign key.
