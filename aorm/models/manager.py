@@ -13,13 +13,12 @@ import importlib
 from collections.abc import Callable
 from functools import wraps
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from aorm.models.queryset import MANAGER_HOOK, QuerySet
 from aorm.operations.routing import router
 
 M = TypeVar("M")
-Self = TypeVar("Self", bound="BaseManager[Any]")
 
 # QuerySet's own methods that leave the QuerySet they are called on as it is.
 UNCHANGING = frozenset(
@@ -90,7 +89,7 @@ class BaseManager(Generic[M]):
     _db: str | None
     _hints: dict[str, Any]
 
-    def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         self._constructor_args = (args, kwargs)
         return self
@@ -126,7 +125,7 @@ class BaseManager(Generic[M]):
             return self.__dict__.copy()
         return {key: value for key, value in self.__dict__.items() if key not in prepared}
 
-    def __copy__(self: Self) -> Self:
+    def __copy__(self) -> Self:
         twin = object.__new__(type(self))
         twin.__dict__.update(self._identity())
         return twin
@@ -223,7 +222,7 @@ class BaseManager(Generic[M]):
         return self._db or router.db_for_read(self.model, **self._hints)
 
     def db_manager(
-        self: Self, using: str | None = None, hints: dict[str, Any] | None = None
+        self, using: str | None = None, hints: dict[str, Any] | None = None
     ) -> Self:
         """A copy whose queries go to the database `using`."""
         twin = copy.copy(self)
