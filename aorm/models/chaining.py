@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 from aorm.errors import NotSupportedError, QueryTypeError
 from aorm.fields.lookup_registry import generation
@@ -23,7 +23,6 @@ from aorm.query.lookups import OutOfRange
 from aorm.query.query import Derived, Query
 from aorm.query.shapes import PLAIN, is_structural, normalised, shape_of
 
-Self = TypeVar("Self", bound="Chaining")
 Apply = Callable[[Draft, Slots], Any]
 _PLAIN = PLAIN.issuperset
 
@@ -69,18 +68,18 @@ class Chaining:
 
     # --- copies ----------------------------------
 
-    def _clone(self: Self) -> Self:
+    def _clone(self) -> Self:
         clone = type(self).__new__(type(self))
         clone.__dict__.update(self.__dict__)
         clone._result_cache = None
         clone.__dict__.pop("_prefetch_done", None)
         return clone
 
-    def _chain(self: Self) -> Self:
+    def _chain(self) -> Self:
         """A copy to go on from."""
         return self._clone()
 
-    def _next(self: Self, query: Query, values: tuple[Any, ...]) -> Self:
+    def _next(self, query: Query, values: tuple[Any, ...]) -> Self:
         """A copy with another query and other values."""
         held = self.__dict__
         if len(held) == 5 and self._plainly_cloned:
@@ -97,13 +96,13 @@ class Chaining:
         clone.__dict__.pop("_sticky_filter", None)
         return clone
 
-    def _next_is_sticky(self: Self) -> Self:
+    def _next_is_sticky(self) -> Self:
         """The next filter and the one after it are about the same rows of to-many relations."""
         clone = self._chain()
         clone._sticky_filter = True
         return clone
 
-    def _step(self: Self, key: Any, values: Sequence[Any], apply: Apply) -> Self:
+    def _step(self, key: Any, values: Sequence[Any], apply: Apply) -> Self:
         """The QuerySet after a step with values in the order in which `apply` numbers them."""
         query = self._query
         derived = query.steps.get(key)
@@ -111,7 +110,7 @@ class Chaining:
             derived = query.derive(key, values, apply)
         return self._after(derived, key, values, apply)
 
-    def _after(self: Self, derived: Derived, key: Any, values: Sequence[Any], apply: Apply) -> Self:
+    def _after(self, derived: Derived, key: Any, values: Sequence[Any], apply: Apply) -> Self:
         bind = derived.bind
         if bind is not None:
             try:
@@ -122,7 +121,7 @@ class Chaining:
                     values = derived.bind(values)
         return self._next(derived.query, (*self._values, *values))
 
-    def _without_values(self: Self, key: Any, change: Callable[[Draft], Any]) -> Self:
+    def _without_values(self, key: Any, change: Callable[[Draft], Any]) -> Self:
         return self._next(self._query.changed(key, change), self._values)
 
     def _not_combined(self, method: str) -> None:
@@ -207,7 +206,7 @@ class Chaining:
 
     # --- conditions ----------------------------------
 
-    def filter(self: Self, *args: Any, **kwargs: Any) -> Self:
+    def filter(self, *args: Any, **kwargs: Any) -> Self:
         """The rows that satisfy all conditions.
 
         Raises FieldError for an unknown name, and what a field raises for a wrong value.
@@ -245,7 +244,7 @@ class Chaining:
 
         return self._after(self._query.derive(key, flat, apply), key, flat, apply)
 
-    def _remembering_databases(self: Self, values: Iterable[Any]) -> Self:
+    def _remembering_databases(self, values: Iterable[Any]) -> Self:
         """With the database that a QuerySet among the values is bound to."""
         for value in values:
             alias = getattr(value, "_db", None) if hasattr(value, "as_subquery") else None
@@ -255,11 +254,11 @@ class Chaining:
                 return clone
         return self
 
-    def exclude(self: Self, *args: Any, **kwargs: Any) -> Self:
+    def exclude(self, *args: Any, **kwargs: Any) -> Self:
         """The rows that do not satisfy all conditions together."""
         return self._conditions(True, args, kwargs)
 
-    def _conditions(self: Self, negate: bool, args: Sequence[Any], kwargs: dict[str, Any]) -> Self:
+    def _conditions(self, negate: bool, args: Sequence[Any], kwargs: dict[str, Any]) -> Self:
         self._not_combined("exclude" if negate else "filter")
         if args or kwargs:
             self._not_sliced("Cannot filter a query once a slice has been taken.")
@@ -271,13 +270,13 @@ class Chaining:
                 )
         return self._with_q(~Q(*args, **kwargs) if negate else Q(*args, **kwargs))
 
-    def complex_filter(self: Self, filter_obj: Any) -> Self:
+    def complex_filter(self, filter_obj: Any) -> Self:
         """The rows that satisfy a `Q` or a dictionary of lookups."""
         if isinstance(filter_obj, Q):
             return self._with_q(filter_obj)
         return self._conditions(False, (), filter_obj)
 
-    def _with_q(self: Self, q: Q) -> Self:
+    def _with_q(self, q: Q) -> Self:
         sticky = self._sticky_filter
         key = ("q", q.shape, sticky)
         return self._step(
@@ -286,11 +285,11 @@ class Chaining:
             lambda draft, slots: add_q(draft, q.parametrised(slots), sticky=sticky),
         )
 
-    def none(self: Self) -> Self:
+    def none(self) -> Self:
         """No rows, without asking the database."""
         return self._without_values("none", building.set_empty)
 
-    def all(self: Self) -> Self:
+    def all(self) -> Self:
         """A copy."""
         return self._chain()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.dates import DateField, DateTimeField
@@ -16,27 +16,23 @@ from aorm.query.filters import Scope
 from aorm.query.functions.datetime import Trunc
 from aorm.query.shapes import shape_of
 
-Self = TypeVar("Self", bound="Shaping")
-
 
 class Shaping(Chaining):
     """Annotations, forms of results, order, slices, and loading."""
 
     # --- annotations ----------------------------------
 
-    def annotate(self: Self, *args: Any, **kwargs: Any) -> Self:
+    def annotate(self, *args: Any, **kwargs: Any) -> Self:
         """Each object with further values, computed in SQL, as attributes."""
         self._not_combined("annotate")
         return self._annotated(args, kwargs, select=True)
 
-    def alias(self: Self, *args: Any, **kwargs: Any) -> Self:
+    def alias(self, *args: Any, **kwargs: Any) -> Self:
         """Values computed in SQL, for later steps, that are not among the results."""
         self._not_combined("alias")
         return self._annotated(args, kwargs, select=False)
 
-    def _annotated(
-        self: Self, args: Sequence[Any], kwargs: dict[str, Any], *, select: bool
-    ) -> Self:
+    def _annotated(self, args: Sequence[Any], kwargs: dict[str, Any], *, select: bool) -> Self:
         given = named_expressions(args, kwargs, "annotate" if select else "alias")
         if not given:
             return self._chain()
@@ -74,7 +70,7 @@ class Shaping(Chaining):
                     f"The annotation {name!r} conflicts with a field on the model."
                 )
 
-    def _annotated_for_prefetch(self: Self, columns: dict[str, Any]) -> Self:
+    def _annotated_for_prefetch(self, columns: dict[str, Any]) -> Self:
         """Annotations over the tables that the filter before has joined."""
 
         def apply(draft: Draft, slots: Slots) -> None:
@@ -89,11 +85,11 @@ class Shaping(Chaining):
 
     # --- the form of results ----------------------------------
 
-    def values(self: Self, *fields: Any, **expressions: Any) -> Self:
+    def values(self, *fields: Any, **expressions: Any) -> Self:
         """The rows as dictionaries of these fields; of all without names."""
         return self._as_values("dict", fields, expressions)
 
-    def values_list(self: Self, *fields: Any, flat: bool = False, named: bool = False) -> Self:
+    def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Self:
         """The rows as tuples; `flat`: the values of one field; `named`: as named tuples."""
         if flat and named:
             raise QueryTypeError("'flat' and 'named' can't be used together.")
@@ -115,9 +111,7 @@ class Shaping(Chaining):
         kind = "named" if named else "flat" if flat else "tuple"
         return self._as_values(kind, names, expressions)
 
-    def _as_values(
-        self: Self, kind: str, fields: Sequence[Any], expressions: dict[str, Any]
-    ) -> Self:
+    def _as_values(self, kind: str, fields: Sequence[Any], expressions: dict[str, Any]) -> Self:
         names = [*fields, *(name for name in expressions if name not in fields)]
         for name in names:
             if not isinstance(name, str):
@@ -132,15 +126,13 @@ class Shaping(Chaining):
             key, lambda draft: building.set_values(draft, names, (kind, None))
         )
 
-    def dates(self: Self, field_name: str, kind: str, order: str = "ASC") -> Self:
+    def dates(self, field_name: str, kind: str, order: str = "ASC") -> Self:
         """The different dates of a field, cut to year, month, week or day."""
         if kind not in ("year", "month", "week", "day"):
             raise QueryValueError("'kind' must be one of 'year', 'month', 'week', or 'day'.")
         return self._truncated("datefield", field_name, Trunc, kind, order, DateField)
 
-    def datetimes(
-        self: Self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None
-    ) -> Self:
+    def datetimes(self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None) -> Self:
         """The different moments of a field, cut to year … second, in a time zone."""
         kinds = ("year", "month", "week", "day", "hour", "minute", "second")
         if kind not in kinds:
@@ -153,7 +145,7 @@ class Shaping(Chaining):
         )
 
     def _truncated(
-        self: Self,
+        self,
         name: str,
         field_name: str,
         trunc: Any,
@@ -176,7 +168,7 @@ class Shaping(Chaining):
 
     # --- order and number ----------------------------------
 
-    def order_by(self: Self, *field_names: Any) -> Self:
+    def order_by(self, *field_names: Any) -> Self:
         """In this order, in place of any other: names, `-name`, `?`, expressions."""
         query = self._query
         if query.is_sliced:
@@ -200,7 +192,7 @@ class Shaping(Chaining):
 
         return self._step(key, values, apply)
 
-    def reverse(self: Self) -> Self:
+    def reverse(self) -> Self:
         """In the reverse order."""
         self._not_sliced("Cannot reverse a query once a slice has been taken.")
 
@@ -209,7 +201,7 @@ class Shaping(Chaining):
 
         return self._without_values("reverse", change)
 
-    def distinct(self: Self, *field_names: str) -> Self:
+    def distinct(self, *field_names: str) -> Self:
         """Without repeated rows; with names: the first row for each of their values."""
         self._not_combined("distinct")
         self._not_sliced("Cannot create distinct fields once a slice has been taken.")
@@ -219,7 +211,7 @@ class Shaping(Chaining):
 
         return self._without_values(("distinct", field_names), change)
 
-    def _sliced(self: Self, low: int | None, high: int | None) -> Self:
+    def _sliced(self, low: int | None, high: int | None) -> Self:
         """The rows from place `low` up to `high`, within the rows of an earlier slice."""
         query, values = self._query, self._values
         if query.is_sliced:
@@ -258,7 +250,7 @@ class Shaping(Chaining):
 
     # --- what is loaded ----------------------------------
 
-    def select_related(self: Self, *fields: Any) -> Self:
+    def select_related(self, *fields: Any) -> Self:
         """Load relations in the same statement; `None` forgets earlier ones."""
         self._not_combined("select_related")
         if self._query.form[0] != "model":
@@ -274,7 +266,7 @@ class Shaping(Chaining):
 
         return self._without_values(("select related", fields), change)
 
-    def prefetch_related(self: Self, *lookups: Any) -> Self:
+    def prefetch_related(self, *lookups: Any) -> Self:
         """Load relations in statements of their own, one for each."""
         self._not_combined("prefetch_related")
         clone = self._chain()
@@ -288,7 +280,7 @@ class Shaping(Chaining):
         clone._prefetch_related_lookups = (*self._prefetch_related_lookups, *lookups)
         return clone
 
-    def defer(self: Self, *fields: Any) -> Self:
+    def defer(self, *fields: Any) -> Self:
         """Do not load these columns until they are used; `None` forgets earlier ones."""
         self._not_combined("defer")
         if self._query.form[0] != "model":
@@ -303,7 +295,7 @@ class Shaping(Chaining):
 
         return self._without_values(("defer", fields), change)
 
-    def only(self: Self, *fields: Any) -> Self:
+    def only(self, *fields: Any) -> Self:
         """Load these columns alone."""
         self._not_combined("only")
         if self._query.form[0] != "model":
@@ -320,14 +312,14 @@ class Shaping(Chaining):
 
         return self._without_values(("only", fields), change)
 
-    def using(self: Self, alias: str | None) -> Self:
+    def using(self, alias: str | None) -> Self:
         """On this database."""
         clone = self._chain()
         clone._db = alias
         return clone
 
     def select_for_update(
-        self: Self,
+        self,
         nowait: bool = False,
         skip_locked: bool = False,
         of: Iterable[str] = (),
@@ -345,7 +337,7 @@ class Shaping(Chaining):
         clone._for_write = True
         return clone
 
-    def fetch_mode(self: Self, mode: Any) -> Self:
+    def fetch_mode(self, mode: Any) -> Self:
         """How missing columns and relations of the objects are loaded."""
         clone = self._chain()
         clone._fetch_mode = mode
@@ -356,7 +348,7 @@ class Shaping(Chaining):
 
     # --- two QuerySets ----------------------------------
 
-    def _merged(self: Self, other: Any, connector: str) -> Self:
+    def _merged(self, other: Any, connector: str) -> Self:
         if not isinstance(other, Chaining):
             raise QueryTypeError(f"a QuerySet cannot be combined with {other!r}")
         if self.model is not other.model and (
