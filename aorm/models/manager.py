@@ -221,9 +221,7 @@ class BaseManager(Generic[M]):
         """The alias of the database that is read."""
         return self._db or router.db_for_read(self.model, **self._hints)
 
-    def db_manager(
-        self, using: str | None = None, hints: dict[str, Any] | None = None
-    ) -> Self:
+    def db_manager(self, using: str | None = None, hints: dict[str, Any] | None = None) -> Self:
         """A copy whose queries go to the database `using`."""
         twin = copy.copy(self)
         twin._db = using or self._db
