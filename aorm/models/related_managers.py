@@ -164,6 +164,13 @@ class RelatedManager(BaseManager[Any]):
             given: the QuerySet that they were fetched with, or None for the manager's own.
         """
         base = self._all_related() if given is None else given
+        if base._query.is_sliced:
+            for objects in lists:
+                queryset = base._chain()
+                queryset._prefetch_done = True
+                queryset._result_cache = objects
+                yield queryset
+            return
         template = self._apply_rel_filters(base)
         if template._prefetch_related_lookups:
             # They were followed with those of all the others.
@@ -250,11 +257,14 @@ class RelatedManager(BaseManager[Any]):
             raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {obj!r}")
 
 
-def narrowed(queryset: QuerySet[Any], condition: Q, columns: dict[str, str]) -> QuerySet[Any]:
+def narrowed(
+    queryset: QuerySet[Any], condition: Q, columns: dict[str, str], per: Sequence[str] = ()
+) -> QuerySet[Any]:
     """A QuerySet under a condition about the same rows of relations that it has joined already.
 
     Args:
         columns: more columns of those rows, by the names that the objects get them under.
+        per: names of what a slice is taken for each value of, instead of those columns.
     """
 
     def apply(draft: Draft, slots: Slots) -> None:
@@ -263,8 +273,10 @@ def narrowed(queryset: QuerySet[Any], condition: Q, columns: dict[str, str]) -> 
             draft.annotations[name] = F(path).resolve(Scope(draft, reuse=set(draft.joins)))
             if draft.annotation_mask is not None:
                 draft.annotation_mask = (*draft.annotation_mask, name)
+        if draft.is_sliced:
+            scope = Scope(draft, reuse=set(draft.joins))
+            draft.per = tuple(F(path).resolve(scope) for path in per or columns.values())
 
-    queryset._not_sliced("Cannot filter a query once a slice has been taken.")
     key = ("prefetch", condition.shape, tuple(columns.items()))
     return queryset._step(key, condition.values_, apply)
 
@@ -367,7 +379,12 @@ class ReverseManyToOneManager(RelatedManager):
             found.pop(None, None)
             wanted = list(found)
         return Plan.make(
-            narrowed(queryset, Q((f"{field.name}__in", wanted)), {}),
+            narrowed(
+                queryset,
+                Q((f"{field.name}__in", wanted)),
+                {},
+                per=[each.name for each in field.local_related_fields],
+            ),
             key_of(field.local_related_fields),
             key,
             single=False,
