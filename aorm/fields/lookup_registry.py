@@ -4,7 +4,7 @@
 2. An instance may have some for itself alone; these go before those of its class.
 3. A transform is told from a lookup by its attribute `bilateral`: the classes themselves live in
    the query layer.
-4. `generation()` counts registrations, for those who cache what names meant.
+4. `listeners` are called after registrations, for those who keep what names meant.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any, ClassVar, TypeVar
 
 L = TypeVar("L", bound=type)
 
-_generation = [0]
+#: Called whenever a lookup was registered or unregistered anywhere.
+listeners: list[Callable[[], None]] = []
 
 
-def generation() -> int:
-    """How often a lookup was registered or unregistered anywhere."""
-    return _generation[0]
+def _changed() -> None:
+    for listener in listeners:
+        listener()
 
 
 class _ClassOrInstanceMethod:
@@ -88,12 +89,12 @@ class RegisterLookupMixin:
 
     def _register_on_instance(self, lookup: L, lookup_name: str | None = None) -> L:
         self.__dict__.setdefault("instance_lookups", {})[lookup_name or _name_of(lookup)] = lookup
-        _generation[0] += 1
+        _changed()
         return lookup
 
     def _unregister_on_instance(self, lookup: Any, lookup_name: str | None = None) -> None:
         del self.instance_lookups[lookup_name or _name_of(lookup)]
-        _generation[0] += 1
+        _changed()
 
     @classmethod
     def _register_on_class(cls, lookup: L, lookup_name: str | None = None) -> L:
@@ -128,4 +129,4 @@ def _name_of(lookup: Any) -> str:
 
 def _forget_class_lookups() -> None:
     RegisterLookupMixin.get_class_lookups.__func__.cache_clear()  # type: ignore[attr-defined]
-    _generation[0] += 1
+    _changed()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 from aorm.errors import NotSupportedError, QueryTypeError
-from aorm.fields.lookup_registry import generation
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
@@ -305,10 +304,8 @@ def base_query(model: Any) -> Query:
     """The query for all rows of a model, made once."""
     derived = model._meta.derived
     found: Query | None = derived.get(base_query)
-    if found is None or derived.get(generation) != generation():
-        # A lookup that was registered since may change what a name means.
+    if found is None:
         found = derived[base_query] = Query.all(model)
-        derived[generation] = generation()
     return found
 
 

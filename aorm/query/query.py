@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from aorm.errors import FieldError
+from aorm.fields import lookup_registry
 from aorm.query.draft import Draft
 from aorm.query.expressions import Col, OuterRef, QueryNode, ResolvedOuterRef, Slots
 from aorm.query.state import State
@@ -62,7 +64,9 @@ class Query(State):
     @classmethod
     def all(cls, model: Any) -> Query:
         """The query for all rows of a model."""
-        return cls.frozen(Draft.fresh(model))
+        made = cls.frozen(Draft.fresh(model))
+        _roots.add(made)
+        return made
 
     @classmethod
     def frozen(cls, draft: State, budget: Budget | None = None) -> Query:
@@ -214,6 +218,18 @@ class Query(State):
 
     def __repr__(self) -> str:
         return f"<Query of {self.opts.object_name}>"
+
+
+_roots: WeakSet[Query] = WeakSet()
+
+
+def _forget() -> None:
+    """Work steps out anew: a lookup that was registered may change what a name means."""
+    for root in list(_roots):
+        root.steps.clear()
+
+
+lookup_registry.listeners.append(_forget)
 
 
 def _restored(state: dict[str, Any], owner: Any = None, name: str = "") -> Query:

@@ -11,7 +11,20 @@ import pytest
 from shop.models import Author, Book, Tag
 
 from aorm.functional import SimpleLazyObject
-from aorm.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
+from aorm.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Lookup,
+    OuterRef,
+    Q,
+    Subquery,
+    Transform,
+    Value,
+    When,
+)
 from aorm.models.expressions import Func, RawSQL
 from aorm.models.functions import Abs, Coalesce
 from aorm.sql.dialects.postgresql import POSTGRESQL
@@ -198,3 +211,46 @@ def test_objects_are_excluded_across_reverse_relations(dialect: Any) -> None:
     assert "5" in str(where(authors.exclude(books__in=[book]), dialect)[1])
     with pytest.raises(ValueError, match="Must be"):
         authors.exclude(books=author)
+
+
+def test_a_lookup_that_is_registered_later_counts_for_queries_that_were_built_before() -> None:
+    class Third(Transform):
+        lookup_name = "part"
+        function = "THIRD"
+
+    class Half(Third):
+        function = "HALF"
+
+    for transform in (Third, Half, Third):
+        IntegerField.register_lookup(transform)
+        try:
+            sql, _ = where(Book.objects.filter(pages__part=1), SQLITE)
+        finally:
+            IntegerField._unregister_lookup(transform)
+        assert sql == f'{transform.function}("shop_book"."pages") = ?'
+
+
+class Doubled(Lookup):
+    lookup_name = "doubled"
+
+    def as_sql(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        left, left_params = self.process_lhs(compiler, connection)
+        right, right_params = self.process_rhs(compiler, connection)
+        return f"{right} = {left} * 2 AND {right} > 0", [*right_params, *left_params, *right_params]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "params"),
+    [
+        (SQLITE, '? = "shop_book"."pages" * 2 AND ? > 0', (6, 6)),
+        (POSTGRESQL, '$1 = "shop_book"."pages" * 2 AND $1 > 0', (6,)),
+    ],
+)
+def test_a_lookup_of_a_user_spells_itself(dialect: Any, text: str, params: Any) -> None:
+    IntegerField.register_lookup(Doubled)
+    try:
+        assert where(BOOKS.filter(pages__doubled="6"), dialect) == (text, params)
+        other = where(BOOKS.filter(pages__doubled=F("author__age")), dialect)[0]
+        assert other == text.replace("?", "$1").replace("$1", '"shop_author"."age"')
+    finally:
+        IntegerField._unregister_lookup(Doubled)
