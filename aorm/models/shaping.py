@@ -100,6 +100,8 @@ class Shaping(Chaining):
         expressions: dict[str, Any] = {}
         names: list[Any] = []
         for field in fields:
+            if hasattr(field, "as_subquery"):
+                field = Subquery(field)
             if hasattr(field, "parametrised"):
                 name = _expression_name(field, {*expressions, *filter(_is_text, fields)})
                 expressions[name] = field
