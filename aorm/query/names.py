@@ -174,7 +174,7 @@ class ResolvedOuterRef(F):
     def resolve(self, scope: Any) -> Any:
         column = super().resolve(scope)
         if column.contains_over_clause:
-            raise aggregate_error(
+            raise NotSupportedError(
                 f"Referencing outer query window expression is not supported: {self.name}."
             )
         return column

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aorm.errors import FullResultSet, NotSupportedError
+from aorm.errors import FullResultSet
 from aorm.query.conditions import Where
 from aorm.query.expressions import OrderBy, Param, Ref
 from aorm.query.functions.window import RowNumber
@@ -61,10 +61,6 @@ class OverWindows:
             where, having, windows: the conditions on rows, on groups and on windows.
         """
         compiler, draft = self.compiler, self.compiler.draft
-        if draft.distinct_fields:
-            raise NotSupportedError(
-                "distinct() with fields cannot be combined with conditions on windows"
-            )
         order = compiler.ordering()
         by_default = not draft.order_by
         grouped = Where([*having.children, *windows.children]) if windows.children else having
@@ -74,9 +70,9 @@ class OverWindows:
         self._outputs()
         conditions, condition_params = self._conditions(windows, order)
         order_sql, order_params = compiler._order_clause([self._outside(term) for term in order])
+        distinct = "" if self.exists else self._distinct()
         inner, inner_params = self._inner(where, having, groups)
-        sql = f"SELECT {'DISTINCT ' if draft.distinct and not self.exists else ''}"
-        sql += f"{'1' if self.exists else ', '.join(self.outer)} FROM ({inner}) "
+        sql = f"SELECT {distinct}{'1' if self.exists else ', '.join(self.outer)} FROM ({inner}) "
         sql += compiler.quote("qualify")
         if conditions:
             sql += f" WHERE {' AND '.join(conditions)}"
@@ -143,6 +139,16 @@ class OverWindows:
         return sql, params
 
     # --- the outer level ----------------------------------
+
+    def _distinct(self) -> str:
+        draft = self.compiler.draft
+        if not draft.distinct_fields:
+            return "DISTINCT " if draft.distinct else ""
+        names = [
+            name if name in draft.annotation_select else self._named(draft.ref(name)).name
+            for name in draft.distinct_fields
+        ]
+        return f"DISTINCT ON ({', '.join(map(self.compiler.quote, names))}) "
 
     def _outside(self, expression: Any) -> Any:
         """An expression over the names of what the inner level computes."""

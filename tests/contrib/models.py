@@ -47,7 +47,9 @@ class Note(models.Model):
 
 
 class Stone(models.Model):
-    """Nothing leads from here to its labels."""
+    """No way from here to its labels, but one to its notes, which keep keys as text."""
+
+    notes: Any = GenericRelation(Note, for_concrete_model=False, related_query_name="stone")
 
 
 ALL = (ContentType, Label, Animal, Plant, Tree, Note, Stone)

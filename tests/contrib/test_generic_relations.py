@@ -185,6 +185,16 @@ async def test_the_way_back_is_prefetched(ask, labels, lion):
     assert [list(each.animal.all()) for each in found] == [[lion], [], [lion]]
 
 
+async def test_a_slice_is_taken_for_each_object(ask, labels, rose):
+    await ask(rose.labels.create, text="pink")
+    lookup = Prefetch("about__labels", Label.objects.all()[:1], to_attr="first")
+    found = await ask(list, Label.objects.prefetch_related(lookup))
+    assert {each.about.name: texts(each.about.first) for each in found} == {
+        "Lion": ["big"],
+        "Rose": ["pink"],
+    }
+
+
 # --- filters -------------------------------------------------------------------------------
 
 
@@ -205,6 +215,17 @@ async def test_a_child_has_the_relation_with_its_own_content_type(ask, rose):
     await ask(rose.labels.create, text="old")
     assert await ask(list, Tree.objects.filter(labels__text="old")) == [tree]
     assert await ask(list, Plant.objects.filter(labels__text="old")) == [rose]
+
+
+async def test_keys_that_are_kept_as_text(ask):
+    stones = [await ask(Stone.objects.create) for _ in range(2)]
+    note = await ask(stones[0].notes.create)
+    assert await ask(list, Stone.objects.filter(notes=note)) == stones[:1]
+    assert await ask(list, Stone.objects.exclude(notes=note)) == stones[1:]
+    assert await ask(list, Note.objects.filter(stone=stones[0])) == [note]
+    (found,) = await ask(list, Note.objects.prefetch_related("about__notes", "stone"))
+    assert (found.about, list(found.stone.all())) == (stones[0], [stones[0]])
+    assert list(found.about.notes.all()) == [note]
 
 
 # --- the manager ---------------------------------------------------------------------------
