@@ -32,6 +32,35 @@ class FieldOptions(TypedDict, total=False):
     db_default: Any
 
 
+class RelationOptions(FieldOptions, total=False):
+    """What all relations take by keyword alone."""
+
+    verbose_name: Any
+    name: str | None
+
+
+class ManyToManyOptions(RelationOptions, total=False):
+    """The options of a many-to-many field."""
+
+    null: bool
+
+
+class ForeignKeyOptions(RelationOptions, total=False):
+    """The options of a foreign key."""
+
+    swappable: bool
+
+
+class OneToOneOptions(ForeignKeyOptions, total=False):
+    """The options of a one-to-one field."""
+
+    related_name: str | None
+    related_query_name: str | None
+    limit_choices_to: Any
+    parent_link: bool
+    db_constraint: bool
+
+
 class TextOptions(FieldOptions, total=False):
     """The options of a text field."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aorm.conf import settings
 from aorm.errors import FieldError
@@ -20,7 +20,7 @@ from aorm.fields.relations import DERIVED, ForeignKey, RelatedField, check_targe
 from aorm.fields.rels import ManyToManyRel, PathInfo
 
 
-class ManyToManyField(RelatedField):
+class ManyToManyField(RelatedField[Any]):
     """Any number of these objects and any number of the target belong together.
 
     Args:
@@ -86,11 +86,6 @@ class ManyToManyField(RelatedField):
         )
         self.db_table = db_table
         self.swappable = swappable
-
-    if not TYPE_CHECKING:
-
-        def __class_getitem__(cls, *args: Any) -> type:
-            return cls
 
     def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()

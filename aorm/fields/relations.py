@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from aorm.errors import FieldError, ValidationError
-from aorm.fields.base import BLANK_CHOICE_DASH, Field, is_expression
+from aorm.fields.base import BLANK_CHOICE_DASH, Field, N, V, is_expression
 from aorm.fields.on_delete import OnDelete
 from aorm.fields.registry import RECURSIVE, apps, hooks, lazy_related_operation
 from aorm.fields.rels import (
@@ -28,12 +28,7 @@ from aorm.fields.rels import (
 )
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
-
-    V = TypeVar("V", default=Any)
-    RelatedBase = Field[V]
-else:
-    RelatedBase = Field
+    from aorm.fields.keywords import ForeignKeyOptions, OneToOneOptions
 
 # What a copy of a field for another model must derive anew.
 DERIVED = (
@@ -77,7 +72,7 @@ def check_target(field: Any, to: Any) -> Any:
     return to
 
 
-class RelatedField(RelationCache, RelatedBase):
+class RelatedField(RelationCache, Field[V, N]):
     """What all relations have in common."""
 
     one_to_many = False
@@ -199,7 +194,7 @@ class RelatedField(RelationCache, RelatedBase):
             ordering: the order, where it is not that of the model.
         """
         queryset, key = self._choice_objects(limit_choices_to, ordering)
-        found = [(key(each), str(each)) for each in queryset]
+        found: list[Any] = [(key(each), str(each)) for each in queryset]
         return [*blank_choice, *found] if include_blank else found
 
     async def aget_choices(
@@ -210,7 +205,7 @@ class RelatedField(RelationCache, RelatedBase):
         ordering: Sequence[Any] = (),
     ) -> list[Any]:
         queryset, key = self._choice_objects(limit_choices_to, ordering)
-        found = [(key(each), str(each)) async for each in queryset]
+        found: list[Any] = [(key(each), str(each)) async for each in queryset]
         return [*blank_choice, *found] if include_blank else found
 
     def _choice_objects(self, limit: Any, ordering: Sequence[Any]) -> tuple[Any, Any]:
@@ -269,7 +264,7 @@ def _resolve_target(model: Any, related: Any, field: Any) -> None:
     field.do_related_class(related, model)
 
 
-class ForeignObject(RelatedField):
+class ForeignObject(RelatedField[V, N]):
     """A relation over any number of columns that are fields of their own.
 
     Args:
@@ -463,8 +458,11 @@ class ForeignObject(RelatedField):
             cls._meta.related_fkey_lookups.append(self.remote_field.limit_choices_to)
 
 
-class ForeignKey(ForeignObject):
+class ForeignKey(ForeignObject[V, N]):
     """Many of these objects point to one of the target.
+
+    Type checkers know the target from the class; from a label only as it is written down:
+    `ForeignKey["Author"]("Author", ...)`, `ForeignKey["Author | None"]("Author", null=True, ...)`.
 
     Args:
         to: the target model, its label, or `"self"`.
@@ -486,6 +484,36 @@ class ForeignKey(ForeignObject):
     }
     description = "Foreign Key (type determined by related field)"
 
+    @overload
+    def __init__(
+        self,
+        to: type[V] | str,
+        on_delete: Any,
+        related_name: str | None = None,
+        related_query_name: str | None = None,
+        limit_choices_to: Any = None,
+        parent_link: bool = False,
+        to_field: str | None = None,
+        db_constraint: bool = True,
+        *,
+        null: N = ...,
+        **options: Unpack[ForeignKeyOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        to: type[V] | str,
+        on_delete: Any,
+        related_name: str | None = None,
+        related_query_name: str | None = None,
+        limit_choices_to: Any = None,
+        parent_link: bool = False,
+        to_field: str | None = None,
+        db_constraint: bool = True,
+        *,
+        null: bool,
+        **options: Unpack[ForeignKeyOptions],
+    ) -> None: ...
     def __init__(
         self,
         to: Any,
@@ -531,11 +559,6 @@ class ForeignKey(ForeignObject):
             **kwargs,
         )
         self.db_constraint = db_constraint
-
-    if not TYPE_CHECKING:
-
-        def __class_getitem__(cls, *args: Any) -> type:
-            return cls
 
     def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
@@ -674,7 +697,7 @@ class ForeignKey(ForeignObject):
         return {**parameters, "type": self.db_type(connection), "check": None}
 
 
-class OneToOneField(ForeignKey):
+class OneToOneField(ForeignKey[V, N]):
     """A foreign key that no two objects share: the way back leads to one object."""
 
     many_to_one = False
@@ -682,6 +705,26 @@ class OneToOneField(ForeignKey):
     rel_class = OneToOneRel
     description = "One-to-one relationship"
 
+    @overload
+    def __init__(
+        self,
+        to: type[V] | str,
+        on_delete: Any,
+        to_field: str | None = None,
+        *,
+        null: N = ...,
+        **options: Unpack[OneToOneOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        to: type[V] | str,
+        on_delete: Any,
+        to_field: str | None = None,
+        *,
+        null: bool,
+        **options: Unpack[OneToOneOptions],
+    ) -> None: ...
     def __init__(self, to: Any, on_delete: Any, to_field: str | None = None, **kwargs: Any) -> None:
         kwargs["unique"] = True
         super().__init__(to, on_delete, to_field=to_field, **kwargs)

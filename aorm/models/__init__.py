@@ -14,7 +14,6 @@ from aorm.fields.dates import DateField, DateTimeField, DurationField, TimeField
 from aorm.fields.enums import Choices, IntegerChoices, TextChoices
 from aorm.fields.indexes import Index
 from aorm.fields.json import JSONField
-from aorm.fields.many_to_many import ManyToManyField
 from aorm.fields.numbers import (
     AutoField,
     BigAutoField,
@@ -54,6 +53,7 @@ from aorm.models import checking, functions, related  # noqa: F401  what declara
 from aorm.models.base import DEFERRED, Model
 from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, FETCH_RAISE, RAISE
 from aorm.models.manager import Manager
+from aorm.models.many_to_many import ManyToManyField
 from aorm.models.prefetch import Prefetch, aprefetch_related_objects, prefetch_related_objects
 from aorm.models.queryset import QuerySet
 from aorm.query import related_lookups  # noqa: F401  registers the lookups of relations

@@ -273,6 +273,8 @@ if TYPE_CHECKING:
     class Manager(QuerySet[M], BaseManager[M]):
         """A type checker sees the QuerySet's methods on the manager."""
 
+        def all(self) -> QuerySet[M]: ...  # type: ignore[override]
+
         @classmethod
         def from_queryset(
             cls, queryset_class: type[QuerySet[Any]], class_name: str | None = None

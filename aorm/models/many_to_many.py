@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Never, Unpack, overload
 
 from aorm.connections import connections
 from aorm.fields.registry import hooks
-from aorm.models.manager import BaseManager, Manager
+from aorm.models.manager import BaseManager, M, Manager
 from aorm.models.queryset import QuerySet
 from aorm.models.related_managers import RelatedManager, listed, made, narrowed, together
 from aorm.operations.prefetch import Plan, key_of
@@ -22,10 +22,24 @@ from aorm.operations.signals import m2m_changed, send_steps
 from aorm.query.conditions import Q
 from aorm.steps import Operation
 
+if TYPE_CHECKING:
+    from datetime import date
+    from decimal import Decimal
+    from typing import TypeAlias
+    from uuid import UUID
+
+    from aorm.fields.base import V
+    from aorm.fields.keywords import ManyToManyOptions
+    from aorm.fields.relations import RelatedField
+    from aorm.models.related import ManyToManyDescriptor
+
+    #: What may stand for an object: its primary key.
+    Key: TypeAlias = int | str | bytes | UUID | Decimal | date
+
 _new = object.__new__
 
 
-class ManyToManyManager(RelatedManager):
+class ManyToManyManager(RelatedManager[M]):
     """`book.tags` or `tag.books`."""
 
     #: The attname of what the rows between hold of an instance.
@@ -46,9 +60,7 @@ class ManyToManyManager(RelatedManager):
 
     @classmethod
     def _of(cls, instance: Any) -> Any:
-        if instance.__dict__.get(cls._key) is None or not (
-            cls._key_is_pk or instance._is_pk_set()
-        ):
+        if instance.__dict__.get(cls._key) is None or not (cls._key_is_pk or instance._is_pk_set()):
             cls._check(instance)
         if not cls._start_plain:
             return super()._of(instance)
@@ -138,9 +150,7 @@ class ManyToManyManager(RelatedManager):
         features = getattr(connections[database], "features", None)
         if not getattr(features, "supports_foreign_keys", True):
             return None
-        manager = self.through._base_manager.db_manager(
-            database, hints={"instance": self.instance}
-        )
+        manager = self.through._base_manager.db_manager(database, hints={"instance": self.instance})
         found = {self.source_field_name: self.related_val[0]}
         if self.target_field.null:
             found[f"{self.target_field_name}__isnull"] = False
@@ -167,7 +177,7 @@ class ManyToManyManager(RelatedManager):
 
     # --- add ------------------------------------------------------------------------------
 
-    def add(self, *objs: Any, through_defaults: Mapping[str, Any] | None = None) -> None:
+    def add(self, *objs: M | Key, through_defaults: Mapping[str, Any] | None = None) -> None:
         """Relate these objects, given as such or by their keys.
 
         Args:
@@ -179,7 +189,7 @@ class ManyToManyManager(RelatedManager):
         """
         self._run(self._add(objs, through_defaults))
 
-    async def aadd(self, *objs: Any, through_defaults: Mapping[str, Any] | None = None) -> None:
+    async def aadd(self, *objs: M | Key, through_defaults: Mapping[str, Any] | None = None) -> None:
         await self._arun(self._add(objs, through_defaults))
 
     def _add(self, objs: Sequence[Any], defaults: Mapping[str, Any] | None) -> Operation[None]:
@@ -218,8 +228,7 @@ class ManyToManyManager(RelatedManager):
         source = self.through._meta.get_field(source_name).attname
         target = self.through._meta.get_field(target_name).attname
         rows = [
-            self.through(**values, **{source: self.related_val[0], target: each})
-            for each in wanted
+            self.through(**values, **{source: self.related_val[0], target: each}) for each in wanted
         ]
         if announce:
             yield from self._announce("pre_add", set(wanted), database)
@@ -247,9 +256,7 @@ class ManyToManyManager(RelatedManager):
                         f'Cannot add "{obj!r}": the value for field "{target_name}" is None'
                     )
             elif isinstance(obj, hooks.model):
-                raise TypeError(
-                    f"'{self.model._meta.object_name}' instance expected, got {obj!r}"
-                )
+                raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {obj!r}")
             else:
                 value = field.get_prep_value(obj)
             found[value] = None
@@ -282,11 +289,11 @@ class ManyToManyManager(RelatedManager):
 
     # --- remove ---------------------------------------------------------------------------
 
-    def remove(self, *objs: Any) -> None:
+    def remove(self, *objs: M | Key) -> None:
         """Let go of these objects, given as such or by their keys."""
         self._run(self._remove(objs))
 
-    async def aremove(self, *objs: Any) -> None:
+    async def aremove(self, *objs: M | Key) -> None:
         await self._arun(self._remove(objs))
 
     def _remove(self, objs: Sequence[Any]) -> Operation[None]:
@@ -352,7 +359,7 @@ class ManyToManyManager(RelatedManager):
 
     def set(
         self,
-        objs: Iterable[Any],
+        objs: Iterable[M | Key],
         *,
         clear: bool = False,
         through_defaults: Mapping[str, Any] | None = None,
@@ -390,7 +397,7 @@ class ManyToManyManager(RelatedManager):
 
     async def aset(
         self,
-        objs: Iterable[Any],
+        objs: Iterable[M | Key],
         *,
         clear: bool = False,
         through_defaults: Mapping[str, Any] | None = None,
@@ -425,27 +432,23 @@ class ManyToManyManager(RelatedManager):
 
     # --- create ---------------------------------------------------------------------------
 
-    def create(
-        self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
+    def create(self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> M:
         """Create an object and relate it."""
         return self._run(together(self._create(kwargs, through_defaults)))
 
     async def acreate(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
+    ) -> M:
         return await self._arun(together(self._create(kwargs, through_defaults)))
 
-    def _create(
-        self, values: dict[str, Any], defaults: Mapping[str, Any] | None
-    ) -> Operation[Any]:
-        obj = yield from self._inherited("create", **values)
+    def _create(self, values: dict[str, Any], defaults: Mapping[str, Any] | None) -> Operation[M]:
+        obj: M = yield from self._inherited("create", **values)
         yield from self._add((obj,), defaults)
         return obj
 
     def get_or_create(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
+    ) -> tuple[M, bool]:
         """Among the related objects, get the one that matches; or create and relate it."""
         return self._run(
             together(self._found_or_created("get_or_create", kwargs, through_defaults))
@@ -453,14 +456,14 @@ class ManyToManyManager(RelatedManager):
 
     async def aget_or_create(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
+    ) -> tuple[M, bool]:
         return await self._arun(
             together(self._found_or_created("get_or_create", kwargs, through_defaults))
         )
 
     def update_or_create(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
+    ) -> tuple[M, bool]:
         """Among the related objects, update the one that matches; or create and relate it."""
         return self._run(
             together(self._found_or_created("update_or_create", kwargs, through_defaults))
@@ -468,14 +471,14 @@ class ManyToManyManager(RelatedManager):
 
     async def aupdate_or_create(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
+    ) -> tuple[M, bool]:
         return await self._arun(
             together(self._found_or_created("update_or_create", kwargs, through_defaults))
         )
 
     def _found_or_created(
         self, method: str, values: dict[str, Any], defaults: Mapping[str, Any] | None
-    ) -> Operation[Any]:
+    ) -> Operation[tuple[M, bool]]:
         obj, created = yield from self._inherited(method, **values)
         if created:
             yield from self._add((obj,), defaults)
@@ -518,3 +521,46 @@ def create_forward_many_to_many_manager(
         _key_is_pk=key == owner._meta.pk.attname,
         _prefetch_cache_name=rel.accessor_name if reverse else field.name,
     )
+
+
+# --- for type checkers --------------------------------------------------------------------
+
+if TYPE_CHECKING:
+
+    class ManyRelatedManager(ManyToManyManager[M], Manager[M]):  # type: ignore[misc]
+        """A class as `made` makes it: the related model's manager as well."""
+
+    class ManyToManyField(RelatedField[ManyRelatedManager[V]]):
+        """The field, with the types of what `hooks.many` puts on the class.
+
+        They are not where the field is, because fields know nothing of managers.
+        """
+
+        def __init__(
+            self,
+            to: type[V] | str,
+            related_name: str | None = None,
+            related_query_name: str | None = None,
+            limit_choices_to: Any = None,
+            symmetrical: bool | None = None,
+            through: Any = None,
+            through_fields: Any = None,
+            db_constraint: bool = True,
+            db_table: str | None = None,
+            swappable: bool = True,
+            **kwargs: Unpack[ManyToManyOptions],
+        ) -> None: ...
+
+        @overload  # type: ignore[override]
+        def __get__(self, instance: None, owner: Any) -> ManyToManyDescriptor: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> ManyRelatedManager[V]: ...
+        def __get__(self, instance: object, owner: Any) -> Any: ...
+
+        # There is no assigning: `book.tags.set(...)`.
+        def __set__(self, instance: object, value: Never) -> None: ...  # type: ignore[override]
+
+else:
+    from aorm.fields.many_to_many import ManyToManyField
+
+__all__ = ["ManyToManyField", "ManyToManyManager", "create_forward_many_to_many_manager"]

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from aorm.connections import arun, connections, run
 from aorm.late import inspect
 from aorm.models.fetch_modes import own_fetch_mode
-from aorm.models.manager import BaseManager
+from aorm.models.manager import BaseManager, M
 from aorm.models.queryset import QuerySet
 from aorm.models.state import database_of
 from aorm.operations.prefetch import PREFETCHED, Plan, fetch_all, key_of, only_queryset
@@ -28,10 +28,11 @@ from aorm.query.expressions import F, Slots
 from aorm.query.filters import Scope, add_q
 from aorm.steps import Operation, call, in_block
 
+R = TypeVar("R")
 _new = object.__new__
 
 
-def together(operation: Operation[Any]) -> Operation[Any]:
+def together(operation: Operation[R]) -> Operation[R]:
     """In one transaction: the caller's where one is open."""
     return in_block(operation, savepoint=False)
 
@@ -41,7 +42,7 @@ def listed(objs: Iterable[Any]) -> Operation[tuple[Any, ...]]:
     return tuple((yield from fetch_all(objs)) if isinstance(objs, QuerySet) else objs)
 
 
-class RelatedManager(BaseManager[Any]):
+class RelatedManager(BaseManager[M]):
     """What both kinds of managers have: an instance, prefetched objects, two faces."""
 
     #: The classes that `manager(manager="name")` made.
@@ -92,7 +93,7 @@ class RelatedManager(BaseManager[Any]):
 
     # --- reading ------------------------------------------------------------------------
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def get_queryset(self) -> QuerySet[M]:
         instance = self.instance
         own = instance.__dict__.get(PREFETCHED)
         if own is not None and (found := own.get(self._prefetch_cache_name)) is not None:
@@ -233,10 +234,10 @@ class RelatedManager(BaseManager[Any]):
         """The alias of the database that changes of the relation go to."""
         return router.db_for_write(self.model, instance=self.instance)
 
-    def _run(self, operation: Operation[Any]) -> Any:
+    def _run(self, operation: Operation[R]) -> R:
         return run(operation, connections[self._written()])
 
-    async def _arun(self, operation: Operation[Any]) -> Any:
+    async def _arun(self, operation: Operation[R]) -> R:
         return await arun(operation, connections[self._written()])
 
     def _inherited(self, method: str, **values: Any) -> Operation[Any]:
@@ -291,7 +292,7 @@ def _is_stock(manager_class: Any, method: str) -> bool:
 
 
 def made(
-    kind: type[RelatedManager], superclass: type[BaseManager[Any]], model: Any, **members: Any
+    kind: type[RelatedManager[Any]], superclass: type[BaseManager[Any]], model: Any, **members: Any
 ) -> Any:
     """A manager class for one relation, which extends the related model's own manager class."""
     plain = superclass.__init__ is BaseManager.__init__
@@ -318,7 +319,7 @@ def made(
 # --- the many objects that point here -----------------------------------------------------
 
 
-class ReverseManyToOneManager(RelatedManager):
+class ReverseManyToOneManager(RelatedManager[Any]):
     """`author.books`: objects whose foreign key is this instance."""
 
     rel: ClassVar[Any]

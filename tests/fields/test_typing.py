@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Generic
 
 import pytest
 from mypy import api
 
+from aorm import models
+
 SOURCE = """
 from typing import Any
 
+from aorm import models
 from aorm.fields.dates import DateField, DateTimeField
 from aorm.fields.json import JSONField
 from aorm.fields.numbers import BigAutoField, DecimalField, IntegerField
@@ -68,7 +72,96 @@ REVEALED = [
     "Any | None",
     "str",
     "str",
-    "aorm.fields.text.CharField[Literal[False]]",
+    "CharField[Literal[False]]",
+]
+
+RELATIONS = """
+class Author(models.Model):
+    name = models.CharField(max_length=9)
+
+class Tag(models.Model):
+    name = models.CharField(max_length=9)
+
+class OwnKey(models.ForeignKey): ...
+
+class Work(models.Model):
+    author = models.ForeignKey(Author, models.CASCADE, "works", db_index=False)
+    editor = models.ForeignKey(Author, on_delete=models.SET_NULL, null=True, verbose_name="by")
+    labelled = models.ForeignKey("Author", models.CASCADE)
+    before = models.ForeignKey("self", models.CASCADE, null=True)
+    written = models.ForeignKey["Author"]("Author", models.CASCADE)
+    maybe = models.ForeignKey["Author | None"]("Author", models.CASCADE, null=True)
+    own = OwnKey(Author, models.CASCADE)
+    one = models.OneToOneField(Author, models.CASCADE, related_name="work")
+    none = models.OneToOneField(Author, models.CASCADE, null=True, to_field="name")
+    alone = models.OneToOneField["Author"]("Author", models.CASCADE)
+    tags = models.ManyToManyField(Tag, related_name="works", blank=True)
+    words = models.ManyToManyField("Tag", through="Word")
+    terms = models.ManyToManyField["Tag"]("Tag")
+
+async def relations(work: Work, tag: Tag, author: Author) -> None:
+    reveal_type(work.author)
+    reveal_type(work.editor)
+    reveal_type(work.labelled)
+    reveal_type(work.before)
+    reveal_type(work.written)
+    reveal_type(work.maybe)
+    reveal_type(work.own)
+    reveal_type(work.one)
+    reveal_type(work.none)
+    reveal_type(work.alone)
+    reveal_type(Work.author)
+    reveal_type(work.tags)
+    reveal_type(work.words)
+    reveal_type(work.terms)
+    reveal_type(Work.tags)
+    reveal_type(Work.tags.through)
+    reveal_type(work.tags.all())
+    reveal_type(work.tags.filter(name="x"))
+    reveal_type(work.tags.get(name="x"))
+    reveal_type(await work.tags.afirst())
+    reveal_type(work.tags.create(name="x", through_defaults={}))
+    reveal_type(await work.tags.aget_or_create(name="x"))
+    async for each in work.tags.all():
+        reveal_type(each)
+    work.tags.add(tag, 3, through_defaults={"since": 1})
+    await work.tags.aadd(tag)
+    work.tags.remove(tag)
+    await work.tags.aset(Tag.objects.all(), clear=True)
+    work.tags.clear()
+    work.author = author
+    work.author = models.F("editor")
+    work.editor = None
+    work.maybe = None
+    work.labelled = author
+
+work = Work()
+"""
+
+RELATED = [
+    "Author",
+    "Author | None",
+    "Any",
+    "Any | None",
+    "Author",
+    "Author | None",
+    "Any",
+    "Author",
+    "Author | None",
+    "Author",
+    "ForeignKey[Author, Literal[False]]",
+    "ManyRelatedManager[Tag]",
+    "ManyRelatedManager[Any]",
+    "ManyRelatedManager[Tag]",
+    "ManyToManyDescriptor",
+    "Any",
+    "QuerySet[Tag]",
+    "QuerySet[Tag]",
+    "Tag",
+    "Tag | None",
+    "Tag",
+    "tuple[Tag, bool]",
+    "Tag",
 ]
 
 REFUSED = """
@@ -76,32 +169,50 @@ book.title = 3
 book.title = None
 CharField(max_lenght=3)
 DateField(max_digits=3)
+work.author = None
+work.editor = Tag()
+work.tags = [Tag()]
+work.tags.add(Author())
+models.ForeignKey(Author, models.CASCADE, nul=True)
+models.ManyToManyField(Tag, on_delete=models.CASCADE)
 """
 
 
-def checked(source: str, directory: Path) -> tuple[list[str], list[str]]:
-    """The types that are revealed, and the errors."""
-    file = directory / "book.py"
-    file.write_text(source)
-    cache = Path(__file__).parents[2] / ".mypy_cache"
-    output, _, _ = api.run(["--strict", "--cache-dir", str(cache), "--no-pretty", str(file)])
-    output = output.replace("builtins.", "")
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory) -> tuple[list[str], list[int]]:
+    """The types that are revealed, and the lines with errors; all of one run of mypy."""
+    root = Path(__file__).parents[2]
+    file = tmp_path_factory.mktemp("typing") / "book.py"
+    file.write_text(SOURCE + RELATIONS + REFUSED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPYPATH", str(root))
+        cache = str(root / ".mypy_cache")
+        output, _, _ = api.run(["--strict", "--cache-dir", cache, "--no-pretty", str(file)])
     own = [line for line in output.splitlines() if "book.py:" in line]
     revealed = re.findall(r'Revealed type is "(.*)"', "\n".join(own))
-    return revealed, [line for line in own if ": error:" in line]
+    errors = {int(number) for number in re.findall(r"book\.py:(\d+): error:", "\n".join(own))}
+    return [_short(each) for each in revealed], sorted(errors)
 
 
-@pytest.fixture(autouse=True)
-def _from_the_root(monkeypatch):
-    monkeypatch.setenv("MYPYPATH", str(Path(__file__).parents[2]))
+def _short(name: str) -> str:
+    """A type without the modules of ours and of the checked file."""
+    return re.sub(r"\b(?:builtins|book|aorm(?:\.\w+)+)\.(?=\w)", "", name)
 
 
-def test_attributes_have_the_types_of_their_values(tmp_path):
-    revealed, errors = checked(SOURCE, tmp_path)
-    assert errors == []
-    assert revealed == REVEALED
+def test_attributes_have_the_types_of_their_values(checked):
+    assert checked[0][: len(REVEALED)] == REVEALED
 
 
-def test_wrong_values_and_options_are_found(tmp_path):
-    _, errors = checked(SOURCE + REFUSED, tmp_path)
-    assert len(errors) == 4, errors
+def test_relations_have_the_types_of_their_targets(checked):
+    assert checked[0][len(REVEALED) :] == RELATED
+
+
+def test_wrong_values_and_options_are_found_and_nothing_else(checked):
+    good = (SOURCE + RELATIONS).count("\n")
+    assert checked[1] == list(range(good + 2, good + 1 + REFUSED.count("\n")))
+
+
+def test_at_run_time_relations_are_not_generic():
+    for field in (models.ForeignKey, models.OneToOneField, models.ManyToManyField):
+        assert field["Author"] is field
+        assert Generic not in field.__mro__

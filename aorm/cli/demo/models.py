@@ -72,5 +72,5 @@ class File(models.Model):
 
 
 # The model between distributions and classifiers, which aorm made.
-CLASSIFIED: Any = Distribution.classifiers.through  # type: ignore[attr-defined,unused-ignore]
+CLASSIFIED: Any = Distribution.classifiers.through
 ALL = (Classifier, Distribution, Requirement, File)

@@ -1,8 +1,8 @@
 """Relations, by Django's module name."""
 
-from aorm.fields.many_to_many import ManyToManyField
 from aorm.fields.relations import ForeignKey, ForeignObject, OneToOneField
 from aorm.fields.rels import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
+from aorm.models.many_to_many import ManyToManyField
 
 __all__ = [
     "ForeignKey",
