@@ -13,8 +13,8 @@ from typing import Any
 from aorm.errors import FieldDoesNotExist, FieldError
 from aorm.fields.base import BLANK_CHOICE_DASH
 from aorm.fields.on_delete import OnDelete
-from aorm.records import Record
 from aorm.fields.registry import hooks
+from aorm.records import Record
 
 
 class PathInfo(Record):
