@@ -436,9 +436,7 @@ class Collector:
         if model._meta.auto_created or not signal.has_listeners(model):
             return
         for obj in objs:
-            yield from send_steps(
-                signal, model, instance=obj, using=self.using, origin=self.origin
-            )
+            yield from send_steps(signal, model, instance=obj, using=self.using, origin=self.origin)
 
 
 def _asks(field: Any) -> bool:

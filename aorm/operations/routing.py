@@ -90,9 +90,7 @@ class ConnectionRouter:
     def allow_migrate_model(self, db: str, model: Any) -> bool:
         """Whether this model's table belongs into the database."""
         options = model._meta
-        return self.allow_migrate(
-            db, options.app_label, model_name=options.model_name, model=model
-        )
+        return self.allow_migrate(db, options.app_label, model_name=options.model_name, model=model)
 
 
 def _router(router: Any) -> Any:

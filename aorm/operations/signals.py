@@ -268,9 +268,7 @@ class ModelSignal(Signal):
     def _resolved(self, act: Callable[..., Any], sender: Any, registry: Apps | None) -> Any:
         if not isinstance(sender, str):
             return act(sender=sender)
-        (registry or apps).lazy_model_operation(
-            lambda model: act(sender=model), model_key(sender)
-        )
+        (registry or apps).lazy_model_operation(lambda model: act(sender=model), model_key(sender))
         return None
 
     def connect(
@@ -316,8 +314,8 @@ def _takes_any_keyword(receiver: Receiver) -> bool:
 def receiver(signal: Signal | Iterable[Signal], **options: Any) -> Callable[[F], F]:
     """Connect the decorated function to a signal, or to each of several.
 
-        @receiver(post_save, sender=Book)
-        def changed(sender, instance, **kwargs): ...
+    @receiver(post_save, sender=Book)
+    def changed(sender, instance, **kwargs): ...
     """
 
     def connected(function: F) -> F:

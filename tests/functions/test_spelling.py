@@ -178,7 +178,7 @@ CONDITIONS = [
     ),
     (
         {"details__has_key": "x'"},
-        ('JSON_TYPE("details", ?) IS NOT NULL', ("$.\"x'\"",)),
+        ('JSON_TYPE("details", ?) IS NOT NULL', ('$."x\'"',)),
         ('"details" ? $1', ("x'",)),
     ),
     (
