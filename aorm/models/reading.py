@@ -143,8 +143,8 @@ class Reading(Shaping):
     def _check_order_is_by_key(self, method: str) -> None:
         grouped = self._query.group_by
         if isinstance(grouped, tuple):
-            pk = self.model._meta.pk
-            if not any(getattr(column, "target", None) == pk for column in grouped):
+            targets = [getattr(column, "target", None) for column in grouped]
+            if not all(field in targets for field in self.model._meta.pk_fields):
                 raise QueryTypeError(
                     f"Cannot use QuerySet.{method}() on an unordered queryset performing"
                     " aggregation. Add an ordering with order_by()."

@@ -273,6 +273,8 @@ def updatable(opts: Any, name: str) -> Any:
             f" {listed(f.name for f in opts.concrete_fields)}"
         ) from error
     direct = not (field.auto_created and not field.concrete) or not field.concrete
+    if field is opts.pk and len(opts.pk_fields) > 1:
+        raise FieldError("Composite primary key fields must be updated individually.")
     if not direct or (field.is_relation and field.many_to_many) or not field.concrete:
         raise FieldError(
             f"Cannot update model field {field!r} (only concrete fields are permitted)."
@@ -287,6 +289,11 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
     if hasattr(value, "parametrised") or hasattr(value, "as_subquery"):
         resolved = argument(value, slots)
         resolved = resolved.resolve(Scope(draft, allow_joins=False, for_save=True))
+        if resolved.composite:
+            raise FieldError(
+                "Composite primary keys expressions are not allowed in this query"
+                f" ({field.name}={value!r})."
+            )
         if resolved.contains_aggregate:
             raise FieldError(
                 f"Aggregate functions are not allowed in this query ({field.name}={resolved!r})."

@@ -196,6 +196,7 @@ class Count(Aggregate):
     name = "Count"
     allow_distinct = True
     empty_result_set_value = 0
+    allows_composite_expressions = True
     arity = 1
 
     def __init__(self, expression: Any, filter: Any = None, **extra: Any) -> None:
@@ -204,6 +205,16 @@ class Count(Aggregate):
         if isinstance(expression, Star) and filter is not None:
             raise QueryValueError("Star cannot be used with filter. Please specify a field.")
         super().__init__(expression, filter=filter, **extra)
+
+    def resolve(self, scope: Any) -> Any:
+        resolved = super().resolve(scope)
+        (counted, *rest) = resolved.source_expressions
+        if counted.composite:
+            if self.distinct:
+                raise QueryValueError("COUNT(DISTINCT) doesn't support composite primary keys")
+            # The columns of a key are NULL together.
+            resolved.source_expressions = [counted.columns[-1], *rest]
+        return resolved
 
     def _resolve_output_field(self) -> Any:
         return IntegerField()

@@ -24,7 +24,7 @@ from aorm.query.joins import LOUTER, JoinPromoter
 from aorm.query.paths import LOOKUP_SEP, MultiJoin
 from aorm.query.query import Query
 from aorm.query.state import Fixed, State
-from aorm.query.tuples import ColumnTuple
+from aorm.query.tuples import ColumnTuple, column_at
 
 # --- annotations ----------------------------------------
 
@@ -78,7 +78,7 @@ def group_after_annotation(draft: Draft, names: Iterable[str]) -> None:
 
 def set_group_by(draft: Draft, allow_aliases: bool = True) -> None:
     """Group by what is selected now."""
-    groups: list[Any] = list(draft.select)
+    groups: list[Any] = [each for column in draft.select for each in column.get_group_by_cols()]
     if not draft.select and draft.default_cols:
         groups = list(_all_columns(draft))
     taken = _column_names(draft)
@@ -186,13 +186,9 @@ def _columns_of(draft: Draft, name: str) -> list[Any]:
             f"Cannot resolve keyword {name!r} into field. Choices are: {known}"
         ) from error
     targets, alias, _ = draft.trim_joins(info.targets, info.joins, info.path)
-    found: list[Any] = []
-    for target in targets:
-        if getattr(target, "column", None) is None and hasattr(target, "fields"):
-            found.append(ColumnTuple(alias, tuple(target.fields), tuple(target.fields), target))
-        else:
-            found.append(info.transform(Col(alias, target), alias))
-    return found
+    if len(targets) > 1:
+        return [ColumnTuple(alias, targets, info.targets, info.final_field)]
+    return [info.transform(column_at(alias, targets[0]), alias)]
 
 
 def _field_names(draft: Draft) -> set[str]:

@@ -16,6 +16,7 @@ from aorm.query.expressions import Col, F, QueryNode, Ref, ResolvedOuterRef
 from aorm.query.joins import INNER, LOUTER, Join
 from aorm.query.paths import LOOKUP_SEP, JoinInfo, Path, choices, names_to_path
 from aorm.query.state import State
+from aorm.query.tuples import column_at
 
 
 class Draft(State):
@@ -303,12 +304,7 @@ class Draft(State):
             raise FieldError("Referencing multicolumn fields with F() objects isn't supported")
         if reuse is not None:
             reuse.update(joins)
-        target = targets[0]
-        if getattr(target, "column", None) is None and hasattr(target, "get_col"):
-            column = target.get_col(alias)
-        else:
-            column = Col(alias, target)
-        column = info.transform(column, alias)
+        column = info.transform(column_at(alias, targets[0]), alias)
         if isinstance(column, Col):
             column.possibly_multivalued = any(getattr(s, "m2m", False) for s in info.path)
         return column

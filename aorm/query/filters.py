@@ -30,7 +30,7 @@ from aorm.query.joins import LOUTER, JoinPromoter
 from aorm.query.lookups import Exact, IsNull, Lookup, PreparedNone
 from aorm.query.paths import LOOKUP_SEP, MultiJoin
 from aorm.query.query import Query
-from aorm.query.tuples import ColumnTuple
+from aorm.query.tuples import column_at, relation_column
 
 
 class Scope:
@@ -259,18 +259,13 @@ class _Builder:
 
     def _column(self, info: Any, targets: tuple[Any, ...], alias: str, lookups: list[str]) -> Any:
         if info.final_field.is_relation:
-            if len(targets) == 1:
-                return Col(alias, targets[0], info.final_field)
-            return ColumnTuple(alias, targets, info.targets, info.final_field)
-        return self._plain_column(info, targets, alias)
+            return relation_column(alias, targets, info.targets, info.final_field)
+        return column_at(alias, targets[0])
 
     def _plain_column(self, info: Any, targets: tuple[Any, ...], alias: str) -> Any:
-        target = targets[0]
-        if getattr(target, "column", None) is None and hasattr(target, "fields"):
-            return ColumnTuple(alias, tuple(target.fields), tuple(target.fields), target)
-        if info.final_field.is_relation:
-            return Col(alias, target, info.final_field) if len(targets) == 1 else Col(alias, target)
-        return Col(alias, target)
+        if info.final_field.is_relation and len(targets) == 1:
+            return relation_column(alias, targets, info.targets, info.final_field)
+        return column_at(alias, targets[0])
 
     # --- exclude across to-many relations --------------------------------------------
 
@@ -356,10 +351,7 @@ def _on_relation(draft: Draft, step: Any, lookups: list[str], value: Any) -> Any
     value = builder._resolved(value)
     check_related(step.join_field, value, step.to_opts)
     base, targets = draft.initial_alias(), tuple(step.target_fields)
-    if len(targets) == 1:
-        column: Any = Col(base, targets[0], step.join_field)
-    else:
-        column = ColumnTuple(base, targets, targets, step.join_field)
+    column = relation_column(base, targets, targets, step.join_field)
     return build_lookup(draft, lookups, column, value)
 
 

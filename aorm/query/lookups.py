@@ -76,6 +76,8 @@ class Lookup(Expression):
         self.rhs = rhs
         if isinstance(rhs, Argument | Arguments | QueryNode):
             self._settle()
+        elif getattr(rhs, "composite", False) and not self.lhs.composite:
+            raise QueryValueError("CompositePrimaryKey cannot be used as a lookup value.")
         elif hasattr(rhs, "walk"):
             self.rhs = self._bilateral(rhs)
 

@@ -14,7 +14,7 @@ import copy
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from aorm.errors import FieldError
+from aorm.errors import FieldError, QueryValueError
 from aorm.query.shapes import freeze
 
 AND, OR, XOR = "AND", "OR", "XOR"
@@ -160,6 +160,7 @@ class Expression(Combinable):
     filterable: bool = True
     window_compatible: bool = False
     allows_composite_expressions: bool = False
+    composite: bool = False
     constraint_validation_compatible: bool = True
     empty_result_set_value: Any = None
     set_returning: bool = False
@@ -282,6 +283,12 @@ class Expression(Combinable):
         resolved = self.mapped(lambda source: source.resolve(scope))
         if resolved is self:
             resolved = self.copy()
+        elif not self.allows_composite_expressions and any(
+            getattr(source, "composite", False) for source in resolved.get_source_expressions()
+        ):
+            raise QueryValueError(
+                f"{type(self).__name__} expression does not support composite primary keys."
+            )
         if scope.summarize:
             resolved.is_summary = True
         return resolved

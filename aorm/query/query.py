@@ -18,6 +18,7 @@ from aorm.fields import lookup_registry
 from aorm.query.draft import Draft
 from aorm.query.expressions import Col, OuterRef, QueryNode, ResolvedOuterRef, Slots
 from aorm.query.state import State
+from aorm.query.tuples import column_at
 
 MAX_INTERNED = 10_000
 Binder = Callable[[Sequence[Any]], tuple[Any, ...]]
@@ -244,10 +245,7 @@ def _restored(state: dict[str, Any], owner: Any = None, name: str = "") -> Query
 
 
 def _select_pk(draft: Draft) -> None:
-    base = draft.initial_alias()
-    pk = draft.opts.pk
-    fields = getattr(pk, "fields", None) if getattr(pk, "column", None) is None else None
-    draft.select = tuple(Col(base, field) for field in (fields or [pk]))
+    draft.select = (column_at(draft.initial_alias(), draft.opts.pk),)
     draft.default_cols = False
     draft.annotation_mask = ()
 

@@ -17,6 +17,7 @@ class OrderBy(Expression):
 
     operands = ("expression",)
     constraint_validation_compatible = False
+    allows_composite_expressions = True
 
     def __init__(
         self,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aorm.errors import QueryTypeError, QueryValueError
+from aorm.errors import QueryValueError
 from aorm.query.conditions import NOTHING, Argument, Arguments
-from aorm.query.expressions import Col, Expression, Param, QueryNode
+from aorm.query.expressions import Col, Expression, Param, QueryNode, Subquery
 from aorm.query.lookups import (
     Exact,
     GreaterThan,
@@ -18,6 +18,7 @@ from aorm.query.lookups import (
     LessThanOrEqual,
     Lookup,
     NothingLeft,
+    check_selected,
     with_rest,
 )
 
@@ -26,6 +27,7 @@ class ColumnTuple(Expression):
     """`(a, b)`: columns of one table that stand for one field."""
 
     allows_composite_expressions = True
+    composite = True
     contains_column_references = True
 
     def __init__(
@@ -74,18 +76,41 @@ class ColumnTuple(Expression):
         return None
 
 
-def values_of(column: ColumnTuple, value: Any) -> tuple[Any, ...]:
+def column_at(alias: str, target: Any) -> Any:
+    """The column of a field in a table; those of a primary key of several columns."""
+    if getattr(target, "column", None) is None and hasattr(target, "fields"):
+        fields = tuple(target.fields)
+        return ColumnTuple(alias, fields, fields, target)
+    return Col(alias, target)
+
+
+def relation_column(alias: str, targets: Any, sources: Any, field: Any) -> Any:
+    """The column of a relation in a table, or its columns; `sources` are what they refer to."""
+    if len(targets) > 1:
+        return ColumnTuple(alias, targets, sources, field)
+    (target,) = targets
+    if getattr(target, "column", None) is None and hasattr(target, "fields"):
+        fields = tuple(target.fields)
+        return ColumnTuple(alias, fields, fields, field)
+    return Col(alias, target, field)
+
+
+def values_of(column: ColumnTuple, value: Any, lookup: str = "exact") -> tuple[Any, ...]:
     """The values of one key: of an object, or of a list or tuple of the right length."""
+    many = lookup == "in"
     if hasattr(value, "_meta"):
         return tuple(_attribute(value, source) for source in column.sources)
+    if column.output_field.is_relation and not isinstance(value, list | tuple) and not many:
+        value = (value,)
     if not isinstance(value, list | tuple):
+        wanted = "a collection of tuples or lists" if many else "a tuple or a list"
         raise QueryValueError(
-            f"{_name(column)} has {len(column)} columns: its value must be a tuple or a list, not"
-            f" {value!r}"
+            f"{lookup!r} lookup of {_name(column)} must be {wanted}, not {value!r}"
         )
     if len(value) != len(column):
         raise QueryValueError(
-            f"{_name(column)} has {len(column)} columns, but {value!r} has {len(value)} values"
+            f"{lookup!r} lookup of {_name(column)} must have {len(column)} elements"
+            f"{' each' if many else ''}, and {value!r} has {len(value)}"
         )
     return tuple(
         None if item is None else source.get_prep_value(item)
@@ -109,9 +134,9 @@ class TupleLookup(Lookup):
     lhs: ColumnTuple
 
     def accept(self, given: Argument) -> Any:
-        column = self.lhs
-        given.use(lambda value: values_of(column, value))
-        values_of(column, given.sample)
+        column, lookup = self.lhs, self.lookup_name
+        given.use(lambda value: values_of(column, value, lookup))
+        values_of(column, given.sample, lookup)
         return Items(
             Param(given.slot, source, None, item=number, typed=False)
             for number, source in enumerate(column.sources)
@@ -121,14 +146,43 @@ class TupleLookup(Lookup):
         rhs = self.rhs
         if type(rhs) is Argument:
             self.rhs = self.accept(rhs)
-        elif isinstance(rhs, QueryNode):
-            self.accept_query(rhs)
+        elif isinstance(rhs, QueryNode | Subquery):
+            self.rhs = rhs.source.copy() if isinstance(rhs, Subquery) else rhs
+            self.accept_query(self.rhs)
         elif isinstance(rhs, Arguments):
-            self.rhs = Items(rhs)
+            self.rhs = Items(self._item(*pair) for pair in zip(self.lhs.sources, rhs, strict=True))
+
+    def _item(self, source: Any, item: Any) -> Any:
+        if type(item) is not Argument:
+            return item
+        item.use(source.get_prep_value)
+        return Param(item.slot, source, None, typed=False)
+
+    def accept_query(self, node: Any) -> None:
+        """Compare with a query of as many columns; of the columns referred to, by itself."""
+        name = repr(self.lookup_name) if self.takes_list else self.lookup_name
+        check_selected(node.query, name, len(self.lhs))
+        if not node.query.has_select_fields:
+            node.query = self._selecting(node.query)
+
+    def _selecting(self, query: Any) -> Any:
+        """The query of the columns that stand for its objects here: those of their keys."""
+        if len(query.opts.pk_fields) != len(self.lhs):
+            raise QueryValueError(
+                f"The QuerySet value for the {self.lookup_name} lookup must have"
+                f" {len(self.lhs)} selected fields (received {len(query.opts.pk_fields)})"
+            )
+        return query.for_comparison()
 
 
 class TupleExact(TupleLookup, Exact):
-    pass
+    def accept_query(self, node: Any) -> None:
+        if not node.query.is_limited_to_one:
+            raise QueryValueError(
+                "The QuerySet value for an exact lookup must be limited to one result using"
+                " slicing."
+            )
+        super().accept_query(node)
 
 
 class TupleGreaterThan(TupleLookup, GreaterThan):
@@ -150,15 +204,31 @@ class TupleLessThanOrEqual(TupleLookup, LessThanOrEqual):
 class TupleIn(TupleLookup, In):
     """A list of keys: one parameter for each column, whatever the length of the list."""
 
+    def _selecting(self, query: Any) -> Any:
+        """The query of the columns that the relation refers to."""
+        names = tuple(source.attname for source in self.lhs.sources)
+        known = {field.attname for field in query.opts.concrete_fields}
+        if not known.issuperset(names):
+            return super()._selecting(query)
+
+        def change(draft: Any) -> None:
+            draft.select = tuple(draft.ref(name) for name in names)
+            draft.default_cols, draft.annotation_mask = False, ()
+            if not draft.is_sliced and not draft.distinct_fields:
+                draft.order_by, draft.default_ordering = (), False
+
+        return query.changed(("columns", names), change)
+
     def accept(self, given: Argument) -> Any:
         column = self.lhs
         if not hasattr(given.sample, "__iter__"):
-            raise QueryTypeError(
-                f"the value of an 'in' lookup must be a list, not {given.sample!r}"
+            raise QueryValueError(
+                f"'in' lookup of {_name(column)} must be a collection of tuples or lists, not"
+                f" {given.sample!r}"
             )
 
         def convert(value: Any) -> list[tuple[Any, ...]]:
-            keys = [values_of(column, item) for item in value]
+            keys = [values_of(column, item, "in") for item in value]
             return [key for key in keys if None not in key]
 
         checked = with_rest(convert)

@@ -208,6 +208,10 @@ class SelectCompiler(Compiler):
             elif not isinstance(term, OrderBy):
                 term = term.asc()
             resolved = term.resolve(Scope(draft)) if is_unresolved(term) else term
+            if resolved.expression.composite:
+                columns = resolved.expression.columns
+                found.extend(OrderBy(column, resolved.descending) for column in columns)
+                continue
             found.append(self._selected_form(resolved))
         if not draft.standard_ordering:
             found = [term.reverse_ordering() for term in found]

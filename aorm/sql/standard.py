@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aorm.errors import EmptyResultSet, FieldError, FullResultSet
+from aorm.errors import EmptyResultSet, FieldError, FullResultSet, QueryValueError
 from aorm.query import expressions as e
 from aorm.query import lookups as lk
 from aorm.query import tuples
@@ -395,8 +395,14 @@ def render_columns(node: tuples.ColumnTuple, compiler: Compiler) -> Rendered:
     return f"({', '.join(compiler.compile(column)[0] for column in node.columns)})", []
 
 
+def check_composite(node: tuples.TupleLookup) -> None:
+    if not isinstance(node.rhs, e.QueryNode | e.Subquery) and not node.rhs.composite:
+        raise QueryValueError("Composite field lookups only work with composite expressions.")
+
+
 def render_tuple_exact(node: tuples.TupleExact, compiler: Compiler) -> Rendered:
     if not isinstance(node.rhs, lk.Items):
+        check_composite(node)
         left, right, params = sides(node, compiler)
         return f"{left} = {right}", params
     parts: list[str] = []
@@ -416,6 +422,7 @@ def tuple_comparison(operator: str) -> Callable[[tuples.TupleLookup, Compiler], 
             parts, params = operands(node.rhs, compiler)
             right = f"({', '.join(parts)})"
         else:
+            check_composite(node)
             right, params = compiler.compile(node.rhs)
         return f"{left} {operator} {right}", [*left_params, *params]
 
