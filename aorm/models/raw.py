@@ -176,7 +176,11 @@ class RawQuerySet:
         return list(self)[key]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.raw_query % tuple(map(repr, self._shown()))}>"
+        return f"<{type(self).__name__}: {self._shown()}>"
 
-    def _shown(self) -> Sequence[Any]:
-        return () if isinstance(self.params, Mapping) else tuple(self.params or ())
+    def _shown(self) -> str:
+        """The SQL with its values, to be read by people."""
+        params = self.params
+        if not params:
+            return self.raw_query
+        return self.raw_query % (params if isinstance(params, Mapping) else tuple(params))

@@ -364,7 +364,13 @@ class Shaping(Chaining):
             slots.take(theirs.slots)
             building.combine(draft, theirs, connector, base)
 
-        return self._step(("combine", connector, theirs), values, apply)
+        merged = self._step(("combine", connector, theirs), values, apply)
+        if other._known_related_objects:
+            known = {field: dict(held) for field, held in self._known_related_objects.items()}
+            for field, held in other._known_related_objects.items():
+                known.setdefault(field, {}).update(held)
+            merged._known_related_objects = known
+        return merged
 
 
 def as_expression(value: Any) -> Any:

@@ -169,8 +169,9 @@ class SelectCompiler(Compiler):
         info = self.draft.setup_joins([name], source.model._meta, alias)
         target = info.joins[-1]
         self.draft.promote_joins([target])
-        # A child's rows have the columns of the parent, which is there already.
-        known = {source.model._meta.concrete_model: alias}
+        # A child has the columns of the parent's own row, which is there already.
+        link = rel.field.remote_field.parent_link
+        known = {source.model._meta.concrete_model: alias} if link else NO_TABLES
         related = self._object(rel.related_model, target, mask or None, known)
         related.nullable = True
         related.name = name
@@ -416,11 +417,13 @@ class SelectCompiler(Compiler):
         groups = self.grouping([] if self._by_default() else order, having)
         if groups and self._by_default():
             order = []
+        if groups and draft.distinct_fields:
+            raise NotImplementedError("annotate() + distinct(fields) is not implemented.")
         where_sql, where_params = self._condition(where)
         having_sql, having_params = self._condition(having)
         order_sql, order_params = self._order_clause(order)
-        from_sql, from_params = self.from_sql()
         distinct, distinct_params = self._distinct()
+        from_sql, from_params = self.from_sql()
         sql = f"SELECT {distinct}{columns}{from_sql}"
         params = [*distinct_params, *params, *from_params]
         if where_sql:

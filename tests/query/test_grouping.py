@@ -9,6 +9,7 @@ from shop.models import Author, Book, Tag
 
 from aorm.models import Case, Count, F, Max, OuterRef, Q, Subquery, Sum, Value, When
 from aorm.models.functions import Coalesce, Length
+from aorm.sql.dialects.postgresql import POSTGRESQL
 from query.spelling import DIALECTS, interned, spelt
 
 BOOKS = interned(Book)
@@ -105,3 +106,16 @@ def test_ordering_columns_of_a_distinct_subquery_stay_inside(dialect: Any) -> No
     assert 'IN (WITH "ordered" ("c0", "c1") AS (SELECT DISTINCT' in sql
     assert 'SELECT "c0" FROM "ordered")' in sql
     assert params == (3,)
+
+
+def test_fields_of_distinct_bring_their_joins() -> None:
+    sql, _ = spelt(BOOKS.distinct("editor__mentor"), POSTGRESQL)
+    assert 'LEFT OUTER JOIN "shop_author" ON ("shop_book"."editor_id" = "shop_author"."id")' in sql
+    with pytest.raises(NotImplementedError):
+        spelt(BOOKS.annotate(n=Count("tags")).distinct("pages"), POSTGRESQL)
+
+
+def test_objects_that_are_known_stay_known_in_combined_queries(books: None) -> None:
+    ada, bob = Author.objects.order_by("name")
+    together = list(ada.books.all() | bob.books.all())
+    assert {id(book.author) for book in together} == {id(ada), id(bob)}
