@@ -16,6 +16,7 @@ from aorm.query.expressions import (
     OR,
     Col,
     OuterRef,
+    QueryNode,
     Ref,
     Slots,
 )
@@ -211,7 +212,7 @@ def add_ordering(draft: Draft, terms: Sequence[Any], slots: Slots) -> None:
             raise FieldError(f"{term!r} cannot order a query: name a field, or give an expression")
         before = slots.next
         parametrised = term.parametrised(slots)
-        if slots.next != before or any(isinstance(e, OuterRef) for e in term.walk()):
+        if slots.next != before or any(isinstance(e, OuterRef | QueryNode) for e in term.walk()):
             parametrised = parametrised.resolve(Scope(draft))
         elif getattr(term, "contains_aggregate", False):
             raise FieldError(

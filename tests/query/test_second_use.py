@@ -254,3 +254,11 @@ def test_a_lookup_of_a_user_spells_itself(dialect: Any, text: str, params: Any) 
         assert other == text.replace("?", "$1").replace("$1", '"shop_author"."age"')
     finally:
         IntegerField._unregister_lookup(Doubled)
+
+
+@each_dialect
+def test_ordering_by_a_subquery_without_values(dialect: Any) -> None:
+    edited = interned(Book).filter(editor=OuterRef("pk"))
+    sql, _ = spelt(interned(Author).order_by(Exists(edited).desc(), "name"), dialect)
+    condition = '"U0"."editor_id" = "shop_author"."id"'
+    assert f'EXISTS(SELECT 1 FROM "shop_book" "U0" WHERE {condition}) DESC' in sql
