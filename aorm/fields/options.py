@@ -123,6 +123,8 @@ class Options:
         "_forward_fields_map",
         "field_names",
         "_columns_by_attname",
+        "base_manager",
+        "default_manager",
         "db_returning_fields",
         "pk_fields",
         "all_parents",

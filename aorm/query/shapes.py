@@ -51,8 +51,6 @@ def normalised(value: Any) -> Any:
     return value
 
 
-
-
 def shape_of(value: Any) -> Hashable:
     """The shape of a (normalised) value."""
     kind: type = type(value)
