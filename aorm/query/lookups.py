@@ -8,417 +8,99 @@
 
 from __future__ import annotations
 
-import decimal
-import math
-from collections.abc import Callable, Hashable
 from typing import Any
 
-from aorm.errors import EmptyResultSet, FieldError, QueryTypeError, QueryValueError
+from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields import numbers, various
 from aorm.fields.base import Field
-from aorm.query.conditions import NOTHING, Argument, Arguments, argument, collect_value
+from aorm.query.conditions import NOTHING, Argument, argument, collect_value
 from aorm.query.expressions import (
-    INT8,
     Col,
     Expression,
     Param,
     QueryNode,
     Slots,
-    Subquery,
-    Transform,
-    Value,
     int_kind,
 )
-from aorm.query.shapes import ItemShapes, normalised, shape_of
-
-Converter = Callable[[Any], Any]
-_BOOLEAN = various.BooleanField()
-
-
-class OutOfRange(Exception):
-    """A value that the structure for its type cannot hold: the query is built for it alone."""
-
-
-class NoneAtAll(OutOfRange):
-    """A converter made None of a value."""
-
-
-class NothingLeft(OutOfRange):
-    """No item of a list is one that a row can have."""
-
-
-class PreparedNone(Exception):
-    """The field makes NULL of a value: the comparison becomes IS NULL."""
-
-
-class Items(list[Any]):
-    """Several operands on the right side of a lookup."""
-
-
-def pipe(first: Converter | None, second: Converter | None) -> Converter | None:
-    """Both converters, one after the other."""
-    if first is None or second is None:
-        return first or second
-    return lambda value: second(first(value))
-
-
-class Lookup(Expression):
-    """A condition `lhs <lookup> rhs`; the base of all lookups."""
-
-    lookup_name: str = ""
-    prepare_rhs = True
-    can_use_none_as_rhs = False
-    takes_list = False
-    template: str | None = None
-
-    def __init__(self, lhs: Any, rhs: Any) -> None:
-        self.lhs = lhs if hasattr(lhs, "resolve") else Value(lhs)
-        self.rhs = rhs
-        if isinstance(rhs, Argument | Arguments | QueryNode):
-            self._settle()
-        elif getattr(rhs, "composite", False) and not self.lhs.composite:
-            raise QueryValueError("CompositePrimaryKey cannot be used as a lookup value.")
-        elif hasattr(rhs, "walk"):
-            self.rhs = self._bilateral(rhs)
-
-    # --- operands ----------------------------------
-
-    def get_source_expressions(self) -> list[Any]:
-        rhs = self.rhs
-        if isinstance(rhs, Items):
-            return [self.lhs, *rhs]
-        return [self.lhs, rhs] if hasattr(rhs, "walk") else [self.lhs]
-
-    def set_source_expressions(self, expressions: Any) -> None:
-        self.lhs, *rest = expressions
-        if isinstance(self.rhs, Items):
-            self.rhs = Items(rest)
-        elif rest:
-            (self.rhs,) = rest
-
-    def rhs_is_direct_value(self) -> bool:
-        return not hasattr(self.rhs, "walk") or isinstance(self.rhs, Param)
-
-    def _make_shape(self) -> Hashable:
-        rhs = self.rhs
-        if isinstance(rhs, Items):
-            right: Hashable = ItemShapes(item.shape for item in rhs)
-        elif type(rhs) is Argument:
-            right = (Argument, rhs.slot)
-        else:
-            rhs = normalised(rhs)
-            right = Value(rhs).shape if self._is_plain_operand(rhs) else shape_of(rhs)
-        options = tuple(
-            (k, v) for k, v in self.__dict__.items() if k not in ("lhs", "rhs") and k[0] != "_"
-        )
-        return (
-            type(self),
-            self.lhs.shape if hasattr(self.lhs, "shape") else self.lhs,
-            right,
-            options,
-        )
-
-    def collect(self, values: list[Any]) -> None:
-        self.lhs.collect(values)
-        if isinstance(self.rhs, Items):
-            for item in self.rhs:
-                item.collect(values)
-        else:
-            collect_value(self.rhs, values)
-
-    def parametrised(self, slots: Slots) -> Any:
-        clone = self.copy()
-        clone.lhs = self.lhs.parametrised(slots)
-        rhs = normalised(self.rhs)
-        if self._is_plain_operand(rhs):
-            rhs = Value(rhs)
-        clone.rhs = argument(rhs, slots)
-        return clone
-
-    def _is_plain_operand(self, rhs: Any) -> bool:
-        """Whether a value that was given beside an expression is compared as it is."""
-        return self.prepare_rhs and not (
-            self.takes_list or hasattr(rhs, "resolve") or hasattr(rhs, "as_subquery")
-        )
-
-    def resolve(self, scope: Any) -> Any:
-        clone = self.copy()
-        clone.lhs = self.lhs.resolve(scope)
-        rhs = self.rhs
-        if isinstance(rhs, Arguments):
-            clone.rhs = Arguments(
-                item.resolve(scope) if hasattr(item, "resolve") else item for item in rhs
-            )
-        elif hasattr(rhs, "resolve"):
-            clone.rhs = rhs.resolve(scope)
-        clone._settle()
-        if scope.summarize:
-            clone.is_summary = True
-        return clone
-
-    @property
-    def allowed_default(self) -> bool:  # type: ignore[override]
-        return all(
-            not hasattr(each, "resolve") or each.allowed_default for each in (self.lhs, self.rhs)
-        )
-
-    @property
-    def output_field(self) -> Any:
-        return _BOOLEAN
-
-    @property
-    def conditional(self) -> bool:  # type: ignore[override]
-        return True
-
-    def get_group_by_cols(self) -> list[Any]:
-        found = []
-        for source in self.get_source_expressions():
-            if isinstance(source, QueryNode):
-                found.extend(source.query.outer_columns())
-            else:
-                found.extend(source.get_group_by_cols())
-        return found
-
-    # --- the right side ----------------------------------
-
-    def _settle(self) -> None:
-        """Give the right side its final form."""
-        rhs = self.rhs
-        if type(rhs) is Argument:
-            self.rhs = self._bilateral(self.accept(rhs))
-        elif isinstance(rhs, Arguments):
-            self.rhs = Items(
-                self._bilateral(self.accept_item(item) if type(item) is Argument else item)
-                for item in rhs
-            )
-        elif isinstance(rhs, QueryNode | Subquery):
-            if self._transforms_both():
-                raise NotImplementedError(
-                    "Bilateral transformations on nested querysets are not implemented."
-                )
-            self.accept_query(rhs)
-
-    def _bilateral(self, rhs: Any) -> Any:
-        for transform in self._transforms_both():
-            rhs = transform(rhs)
-        return rhs
-
-    def _transforms_both(self) -> list[Any]:
-        """The transforms of the left side that are for the right one as well."""
-        found: list[Any] = getattr(self.lhs, "get_bilateral_transforms", list)()
-        return found
-
-    @property
-    def has_given_value(self) -> bool:
-        """Whether the right side is a value that the converter went over."""
-        rhs = self.rhs
-        while isinstance(rhs, Transform) and rhs.bilateral:
-            rhs = rhs.lhs
-        return isinstance(rhs, Param)
-
-    def accept(self, given: Argument) -> Any:
-        """The parameter for a value; raises what the field raises for a wrong one."""
-        return self._param(given, self.converter(given.sample))
-
-    def accept_item(self, given: Argument) -> Any:
-        return self._param(given, scalar_converter(self.lhs, given.sample))
-
-    def _param(self, given: Argument, convert: Converter | None, **options: Any) -> Param:
-        kind: Hashable = shape_of(given.sample)
-        if convert is not None:
-            try:
-                convert(given.sample)
-            except NoneAtAll:
-                given.use(None)
-                given.volatile = True
-                raise PreparedNone from None
-            except OutOfRange:
-                convert = None if type(given.sample) is int else self.param_field.get_prep_value
-                kind = int_kind(given.sample if convert is None else convert(given.sample))
-                options["typed"] = True
-                given.volatile = True
-        given.use(convert)
-        options.setdefault("typed", False)
-        field = options.pop("output_field", self.param_field)
-        return Param(given.slot, field, kind, given.sample, **options)
-
-    @property
-    def param_field(self) -> Any:
-        """The field whose representation the value takes."""
-        return self.lhs._output_field_or_none if self.prepare_rhs else None
-
-    def converter(self, sample: Any) -> Converter | None:
-        """What each value of the sample's shape goes through when a query is built."""
-        if not self.prepare_rhs:
-            return None
-        return scalar_converter(self.lhs, sample)
-
-    def accept_query(self, node: Any) -> None:
-        """Adjust a subquery on the right side."""
-
-    # --- for classes that spell themselves in `as_sql` ----------------------------------
-
-    @property
-    def spells_itself(self) -> bool:
-        return type(self).as_sql is not Expression.as_sql or any(
-            hasattr(self, name) for name in ("as_sqlite", "as_postgresql")
-        )
-
-    def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> tuple[str, list[Any]]:
-        """The text of the left side, or of `lhs`, and its parameters."""
-        node = self.lhs if lhs is None else lhs
-        sql, params = compiler.compile(node)
-        return (f"({sql})" if isinstance(node, Lookup) else sql), params
-
-    def process_rhs(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        """The text of the right side and its parameters, which stand for values yet to come.
-
-        Raises EmptyResultSet where no row can match.
-        """
-        if self.rhs is NOTHING:
-            raise EmptyResultSet
-        if not isinstance(self.rhs, Items):
-            return compiler.compile(self.rhs)  # type: ignore[no-any-return]
-        parts, params = [], []
-        for item in self.rhs:
-            sql, found = compiler.compile(item)
-            parts.append(sql)
-            params += found
-        return f"({', '.join(parts)})", params
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.lhs!r}, {self.rhs!r})"
-
-
-def _field_of(lhs: Any) -> Any:
-    field = lhs._output_field_or_none
-    return field.output_field if getattr(field, "generated", False) else field
-
-
-def scalar_converter(lhs: Any, sample: Any) -> Converter | None:
-    """The preparation of one value for a comparison with this operand."""
-    field = _field_of(lhs)
-    if field is None or not hasattr(field, "get_prep_value"):
-        return None
-    if isinstance(sample, list | tuple | set | frozenset | dict) and not getattr(
-        field, "takes_collections", False
-    ):
-        # The field's own error says more, where it has one.
-        field.get_prep_value(sample)
-        raise refused(field, sample)
-    check = RANGE_CHECKS.get(column_of(field).get_internal_type())
-    if type(sample) in getattr(field, "plain_types", ()):
-        return check if type(sample) is int else None
-    return pipe(never_none(field.get_prep_value), check)
-
-
-def column_of(field: Any) -> Any:
-    """The field that says what the column of a field holds: the end of relations."""
-    while getattr(field, "is_relation", False) and hasattr(field, "path_infos"):
-        field = getattr(field, "lookup_target", None) or field.path_infos[-1].target_fields[-1]
-    return getattr(field, "output_field", field)
-
-
-def never_none(prepare: Converter) -> Converter:
-    """The preparation of a field; a None that it makes is another structure."""
-
-    def convert(value: Any) -> Any:
-        prepared = prepare(value)
-        if prepared is None:
-            raise NoneAtAll
-        return prepared
-
-    return convert
-
-
-def refused(field: Any, value: Any) -> Exception:
-    """The error for a list or dictionary where one value is meant."""
-    name = getattr(field, "name", None) or type(field).__name__
-    return FieldError(
-        f"Field {name!r} is compared with one value, but got the {type(value).__name__} {value!r}"
-    )
-
-
-def _within(low: int, high: int) -> Converter:
-    def check(value: Any) -> Any:
-        if low <= value <= high:
-            return value
-        raise OutOfRange
-
-    return check
-
-
-RANGE_CHECKS: dict[str, Converter] = {
-    name: _within(low, high) for name, (low, high) in numbers.INTEGER_RANGES.items()
-}
-
-
-def _range_of(lhs: Any) -> tuple[int, int]:
-    """The integers that an operand can be: those of its column, else those of 64 bits."""
-    field = column_of(_field_of(lhs))
-    if isinstance(lhs, Col) and isinstance(field, numbers.IntegerField):
-        return numbers.INTEGER_RANGES.get(field.get_internal_type(), _INT8_RANGE)
-    return _INT8_RANGE
-
-
-_INT8_RANGE = (-INT8, INT8 - 1)
-
-
-def _misfit(lhs: Any, value: Any) -> int:
-    """-1 or 1 for an integer below or above all that an operand can be, else 0."""
-    field = column_of(_field_of(lhs))
-    if not isinstance(field, numbers.IntegerField):
-        return 0
-    if type(value) is not int:
-        if not isinstance(value, str | float | decimal.Decimal):
-            return 0
-        value = field.get_prep_value(value)
-    low, high = _range_of(lhs)
-    return int(value > high) - int(value < low)
-
-
-def list_converter(item: Converter | None, kinds: frozenset[type]) -> Converter:
-    """The preparation of a list: without None, each item prepared."""
-    if item is None:
-        if type(None) not in kinds:
-            return list
-        return lambda value: [each for each in value if each is not None]
-
-    def convert(value: Any) -> list[Any]:
-        return [item(each) for each in value if each is not None]
-
-    return convert
-
-
-def with_rest(convert: Converter) -> Converter:
-    """The preparation of a list; one of which nothing is left is another structure."""
-
-    def checked(value: Any) -> Any:
-        found = convert(value)
-        if not found:
-            raise NothingLeft
-        return found
-
-    return checked
-
-
-def _without_misfits(low: int, high: int) -> Converter:
-    """Keeps of a list the ints that a column can have: others match no row."""
-
-    def convert(value: Any) -> list[Any]:
-        found = list(value)
-        if found and (min(found) < low or max(found) > high):
-            return [each for each in found if low <= each <= high]
-        return found
-
-    return convert
+from aorm.query.lookup import BuiltinLookup, Items, Lookup, check_selected
+from aorm.query.preparation import (
+    ESCAPES,
+    RANGE_CHECKS,
+    Converter,
+    NoneAtAll,
+    NothingLeft,
+    OutOfRange,
+    PreparedNone,
+    clamped,
+    column_of,
+    escaped_exactly,
+    field_of,
+    fitting,
+    is_fraction,
+    list_converter,
+    misfit,
+    never_none,
+    pipe,
+    range_of,
+    refused,
+    rounded_up,
+    scalar_converter,
+    with_rest,
+)
+
+__all__ = [
+    "EVERYTHING",
+    "RANGE_CHECKS",
+    "BuiltinLookup",
+    "Contains",
+    "Converter",
+    "EndsWith",
+    "Everything",
+    "Exact",
+    "GreaterThan",
+    "GreaterThanOrEqual",
+    "IContains",
+    "IEndsWith",
+    "IExact",
+    "IRegex",
+    "IStartsWith",
+    "In",
+    "IntegerFieldExact",
+    "IntegerGreaterThanOrEqual",
+    "IntegerLessThan",
+    "IsNull",
+    "Items",
+    "LessThan",
+    "LessThanOrEqual",
+    "Lookup",
+    "NoneAtAll",
+    "NothingLeft",
+    "OutOfRange",
+    "PatternLookup",
+    "PreparedNone",
+    "Range",
+    "Regex",
+    "StartsWith",
+    "UUIDTextMixin",
+    "YearExact",
+    "YearGt",
+    "YearGte",
+    "YearLookup",
+    "YearLt",
+    "YearLte",
+    "check_selected",
+    "column_of",
+    "fitting",
+    "list_converter",
+    "never_none",
+    "pipe",
+    "refused",
+    "scalar_converter",
+    "with_rest",
+]
 
 
 # --- comparisons ----------------------------------------
-
-
-class BuiltinLookup(Lookup):
-    pass
 
 
 @Field.register_lookup
@@ -426,7 +108,7 @@ class Exact(BuiltinLookup):
     lookup_name = "exact"
 
     def accept(self, given: Argument) -> Any:
-        if _misfit(self.lhs, given.sample):
+        if misfit(self.lhs, given.sample):
             given.volatile = True
             return NOTHING
         return super().accept(given)
@@ -458,10 +140,10 @@ class _Ordered(BuiltinLookup):
     above_all: bool
 
     def accept(self, given: Argument) -> Any:
-        misfit = _misfit(self.lhs, given.sample)
-        if misfit:
+        beyond = misfit(self.lhs, given.sample)
+        if beyond:
             given.volatile = True
-            return NOTHING if self.above_all == (misfit > 0) else EVERYTHING
+            return NOTHING if self.above_all == (beyond > 0) else EVERYTHING
         return super().accept(given)
 
 
@@ -502,22 +184,14 @@ class LessThanOrEqual(_Ordered):
     above_all = False
 
 
-def _rounded_up(value: Any) -> Any:
-    return math.ceil(value) if isinstance(value, float) else value
-
-
-def _is_fraction(value: Any) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
-
-
 class IntegerFieldExact(Exact):
     """An integer column equals a float only where that is whole."""
 
 
 class _IntegerFloatRounding:
     def converter(self, sample: Any) -> Converter | None:
-        if _is_fraction(sample):
-            return pipe(_rounded_up, numbers.IntegerField().get_prep_value)
+        if is_fraction(sample):
+            return pipe(rounded_up, numbers.IntegerField().get_prep_value)
         return super().converter(sample)  # type: ignore[misc,no-any-return]
 
 
@@ -572,7 +246,7 @@ class In(BuiltinLookup):
         self.rhs = accepted
 
     def list_converter(self, sample: Any, kinds: frozenset[type]) -> Converter:
-        field = _field_of(self.lhs)
+        field = field_of(self.lhs)
         plain: frozenset[type] = getattr(field, "plain_types", frozenset())
         rest = kinds - {type(None)}
         if (
@@ -592,24 +266,6 @@ class In(BuiltinLookup):
             node.query = node.query.for_in()
 
 
-def check_selected(query: Any, name: str, wanted: int = 1) -> None:
-    """ValueError where a subquery selects another number of columns than it stands for."""
-    number = query.selected_columns
-    if query.has_select_fields and number != wanted:
-        raise QueryValueError(
-            f"The QuerySet value for the {name} lookup must have {wanted} selected fields"
-            f" (received {number})"
-        )
-
-
-def fitting(convert: Converter, lhs: Any) -> Converter:
-    """The preparation of a list for an operand, which may be one of integers."""
-    if not isinstance(column_of(_field_of(lhs)), numbers.IntegerField):
-        return convert
-    keep = _without_misfits(*_range_of(lhs))
-    return lambda value: keep(convert(value))
-
-
 class PatternLookup(BuiltinLookup):
     """A text lookup; the value is escaped and surrounded with wildcards when it is built in."""
 
@@ -618,31 +274,16 @@ class PatternLookup(BuiltinLookup):
 
     def converter(self, sample: Any) -> Converter | None:
         if isinstance(sample, list | tuple | set | dict):
-            raise refused(_field_of(self.lhs), sample)
+            raise refused(field_of(self.lhs), sample)
         before, after = self.pattern.split("{}")
 
         def convert(value: Any) -> str:
             text = value if type(value) is str else str(value)
             if "%" in text or "_" in text or "\\" in text:
-                text = text.translate(_ESCAPES)
+                text = text.translate(ESCAPES)
             return f"{before}{text}{after}"
 
         return convert
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "%": r"\%", "_": r"\_"})
-
-
-def escaped(value: Any) -> str:
-    """The text with the wildcards of LIKE made ordinary."""
-    text = str(value)
-    if "%" in text or "_" in text or "\\" in text:
-        return text.translate(_ESCAPES)
-    return text
-
-
-def escaped_exactly(value: Any) -> Any:
-    return value if value is None else str(value)
 
 
 @Field.register_lookup
@@ -684,27 +325,13 @@ class Regex(BuiltinLookup):
 
     def converter(self, sample: Any) -> Converter | None:
         if isinstance(sample, list | tuple | set | dict):
-            raise refused(_field_of(self.lhs), sample)
+            raise refused(field_of(self.lhs), sample)
         return None if isinstance(sample, str) else str
 
 
 @Field.register_lookup
 class IRegex(Regex):
     lookup_name = "iregex"
-
-
-def _clamped(low: int, high: int) -> Converter:
-    """Brings a pair of integers within what an operand can be; (1, 0) is an empty range."""
-
-    def clamp(pair: Any) -> Any:
-        first, last = pair
-        if first is None or last is None:
-            return pair
-        if first > high or last < low:
-            return (1, 0)
-        return (max(first, low), min(last, high))
-
-    return clamp
 
 
 @Field.register_lookup
@@ -718,11 +345,11 @@ class Range(BuiltinLookup):
             raise QueryValueError(f"the value of a 'range' lookup must be a pair, not {sample!r}")
         for item in sample:
             scalar_converter(self.lhs, item)  # refuses what is no single value
-        field = _field_of(self.lhs)
+        field = field_of(self.lhs)
         plain = frozenset(map(type, sample)) <= getattr(field, "plain_types", frozenset())
         prepare = None if plain else getattr(field, "get_prep_value", None)
         whole = isinstance(column_of(field), numbers.IntegerField)
-        clamp = _clamped(*_range_of(self.lhs)) if whole else None
+        clamp = clamped(*range_of(self.lhs)) if whole else None
         check = (
             None
             if isinstance(self.lhs, Col)
