@@ -200,9 +200,6 @@ class Chaining:
         """The query and its values, for the place of an operand."""
         return self._query, self._values
 
-    def resolve_expression(self, *args: Any, **options: Any) -> Any:
-        return self
-
     # --- conditions ----------------------------------
 
     def filter(self, *args: Any, **kwargs: Any) -> Self:

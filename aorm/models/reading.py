@@ -52,9 +52,7 @@ class Reading(Shaping):
             )
         compiled = compile_select(query, connections[alias].dialect)
         if compiled.empty:
-            return (
-                compiled.decode((), None) if compiled.outputs is None else _empty_result(compiled)
-            )
+            return []
         rows = yield from fetch(compiled.sql, compiled.bind(values))
         return compiled.decode(rows, loaded_for(alias, self._fetch_mode))  # type: ignore[no-any-return]
 
@@ -314,10 +312,6 @@ def _limited_to_existence(draft: Draft) -> None:
     draft.form, draft.values_names = ("tuple", None), draft.values_names if draft.select else ()
     if not draft.is_sliced and draft.combinator is None:
         draft.limit = Fixed(1)
-
-
-def _empty_result(compiled: Any) -> list[Any]:
-    return []
 
 
 def _without_rows(annotation: Any, values: Sequence[Any]) -> Any:

@@ -148,13 +148,6 @@ def own_state(instance: Any) -> ModelState:
     return state
 
 
-def is_adding(instance: Any) -> bool:
-    """Whether the instance has no row yet."""
-    held = instance.__dict__
-    state: ModelState | None = held.get("_own_state")
-    return held.get("_loaded") is None if state is None else state.adding
-
-
 def database_of(instance: Any) -> str | None:
     """The alias of the database that the instance's row is in, or None."""
     held = instance.__dict__

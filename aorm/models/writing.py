@@ -14,6 +14,7 @@ from aorm.errors import (
     QueryValueError,
     listed,
 )
+from aorm.fields.base import Field
 from aorm.models.reading import Reading
 from aorm.operations import bulk
 from aorm.operations.deletion import delete_queryset
@@ -131,7 +132,7 @@ class Writing(Reading):
         if names <= concrete:
             # Fields that set themselves when an object is saved belong to it.
             for field in opts.local_concrete_fields:
-                if not (field.primary_key or type(field).pre_save is _PLAIN_PRE_SAVE(field)):
+                if not (field.primary_key or type(field).pre_save is Field.pre_save):
                     names.add(field.name)
                     if field.name != field.attname:
                         names.add(field.attname)
@@ -347,9 +348,3 @@ def _keys_only(draft: Draft) -> None:
 
 def _called(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value() if callable(value) else value for name, value in values.items()}
-
-
-def _PLAIN_PRE_SAVE(field: Any) -> Any:
-    return next(
-        c.__dict__["pre_save"] for c in reversed(type(field).__mro__) if "pre_save" in c.__dict__
-    )

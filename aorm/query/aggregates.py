@@ -8,13 +8,11 @@ from typing import Any
 from aorm.errors import FieldError, QueryTypeError, QueryValueError
 from aorm.fields.numbers import DecimalField, FloatField, IntegerField
 from aorm.query.expressions import (
-    Case,
     F,
     Func,
     OrderByList,
     Star,
     Value,
-    When,
     value_or_expression,
 )
 from aorm.query.functions.comparison import Coalesce
@@ -115,16 +113,6 @@ class Aggregate(Func):
 
     def get_group_by_cols(self) -> list[Any]:
         return []
-
-    def filter_as_case(self) -> Any:
-        """This aggregate with its filter as a CASE around the operand."""
-        clone = self.copy()
-        condition, clone.filter = self.filter, None
-        sources = list(self.source_expressions)
-        first = Value(1) if isinstance(sources[0], Star) else sources[0]
-        sources[0] = Case(When(condition, then=first))
-        clone.source_expressions = sources
-        return clone
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(str, self.source_expressions))

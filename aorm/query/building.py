@@ -424,15 +424,3 @@ def set_empty(draft: Draft) -> None:
 def set_no_rows(draft: Draft) -> None:
     """Become a slice without rows, which no further step can change."""
     draft.empty, draft.limit = True, Fixed(0)
-
-
-def related_names(state: State) -> list[str]:
-    """The names that `select_related` can have on this model."""
-    opts = state.opts
-    forward = [f.name for f in opts.fields if f.is_relation]
-    reverse = [
-        rel.field.related_query_name()
-        for rel in opts.related_objects
-        if rel.field.unique and not rel.many_to_many
-    ]
-    return forward + reverse

@@ -358,15 +358,24 @@ class Where(Expression):
             return Where([condition], connector)
         flat = self.connector == connector and not self.negated
         children = self.children[:] if flat else [self]
-        if (
-            isinstance(condition, Where)
-            and not condition.negated
-            and (condition.connector == connector or len(condition.children) == 1)
-        ):
-            children.extend(condition.children)
-        else:
-            children.append(condition)
-        return Where(children, connector)
+        return Where([*children, *flattened(condition, connector)], connector)
+
+    def parted(self, holds: Callable[[Any], bool]) -> tuple[Where, Where]:
+        """Two trees that say the same together: without what `holds` is true of, and with it."""
+        if not holds(self):
+            return self, Where()
+        if self.connector != AND or self.negated:
+            return Where(), self
+        without: list[Any] = []
+        having: list[Any] = []
+        for child in self.children:
+            if isinstance(child, Where):
+                inner_without, inner_having = child.parted(holds)
+                without.extend([inner_without] if inner_without.children else [])
+                having.extend([inner_having] if inner_having.children else [])
+            else:
+                (having if holds(child) else without).append(child)
+        return Where(without), Where(having)
 
     def get_group_by_cols(self) -> list[Any]:
         return [column for child in self.children for column in child.get_group_by_cols()]
@@ -376,6 +385,17 @@ class Where(Expression):
 
     def __repr__(self) -> str:
         return f"<{'NOT ' if self.negated else ''}{self.connector} {self.children}>"
+
+
+def flattened(condition: Any, connector: str) -> list[Any]:
+    """What a condition adds to a tree of this connector: its children where that is the same."""
+    if (
+        isinstance(condition, Where)
+        and not condition.negated
+        and (condition.connector == connector or len(condition.children) == 1)
+    ):
+        return condition.children
+    return [condition]
 
 
 class Never(Expression):

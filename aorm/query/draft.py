@@ -134,9 +134,6 @@ class Draft(State):
     def inner_aliases(self) -> set[str]:
         return {a for a, j in self.joins.items() if j.parent is not None and j.kind == INNER}
 
-    def can_be_null(self, alias: str) -> bool:
-        return self.joins[alias].kind == LOUTER
-
     # --- relabeling ----------------------------------
 
     def map_expressions(self, change: Callable[[Any], Any]) -> None:
@@ -362,13 +359,3 @@ def _prefixes(state: State) -> set[str]:
                 found.add(each.query.alias_prefix)
                 found |= _prefixes(each.query)
     return found
-
-
-def outer_references(state: State) -> list[ResolvedOuterRef]:
-    """The references of this query to a query around it."""
-    return [
-        each
-        for expression in (state.where, *state.annotations.values(), *state.select)
-        for each in expression.walk()
-        if isinstance(each, ResolvedOuterRef)
-    ]

@@ -14,7 +14,15 @@ from typing import Any
 
 from aorm.errors import FieldError, QueryTypeError, QueryValueError
 from aorm.query.comparable import comparable
-from aorm.query.conditions import NOTHING, Argument, Arguments, Q, Where, check_filterable
+from aorm.query.conditions import (
+    NOTHING,
+    Argument,
+    Arguments,
+    Q,
+    Where,
+    check_filterable,
+    flattened,
+)
 from aorm.query.draft import Draft, unsupported_lookup
 from aorm.query.expressions import (
     Col,
@@ -125,20 +133,8 @@ def _build_q(
             needed = set(wanted)
         promoter.add_votes(needed)
         if found is not None:
-            _append(where, found)
+            where.children.extend(flattened(found, where.connector))
     return where, promoter.update_join_types(draft)
-
-
-def _append(where: Where, clause: Any) -> None:
-    """Add to an unfinished tree; a tree of the same connector is taken over flat."""
-    if (
-        isinstance(clause, Where)
-        and not clause.negated
-        and (clause.connector == where.connector or len(clause.children) == 1)
-    ):
-        where.children.extend(clause.children)
-    else:
-        where.children.append(clause)
 
 
 class _Builder:

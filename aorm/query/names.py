@@ -203,7 +203,3 @@ class ResolvedOuterSlice(ResolvedOuterRef):
 
     def resolve(self, scope: Any) -> Any:
         return sliced(self.source.resolve(scope), self.start, self.length)
-
-
-def aggregate_error(text: str) -> FieldError:
-    return FieldError(text)

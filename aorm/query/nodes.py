@@ -309,9 +309,6 @@ class Expression(Combinable):
 
     replace_expressions = replaced
 
-    def without_output_check(self) -> Any:
-        return self
-
     # --- what it is ----------------------------------
 
     @property

@@ -183,14 +183,6 @@ def fitting(convert: Converter, lhs: Any) -> Converter:
 ESCAPES = str.maketrans({"\\": "\\\\", "%": r"\%", "_": r"\_"})
 
 
-def escaped(value: Any) -> str:
-    """The text with the wildcards of LIKE made ordinary."""
-    text = str(value)
-    if "%" in text or "_" in text or "\\" in text:
-        return text.translate(ESCAPES)
-    return text
-
-
 def escaped_exactly(value: Any) -> Any:
     return value if value is None else str(value)
 

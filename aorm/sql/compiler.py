@@ -13,10 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aorm.errors import EmptyResultSet, FullResultSet
 from aorm.query.draft import Draft
 from aorm.query.expressions import Expression, Param, QueryNode
-from aorm.query.query import Query
 from aorm.sql.compiled import ListParam, param_target
 from aorm.sql.dialect import Dialect, Identifier
 
@@ -146,15 +144,3 @@ def _moved(param: Any, offset: int) -> Any:
     if isinstance(param, ListParam):
         return ListParam(param.param.shifted(offset), param.adapter, param.encode)
     return param
-
-
-__all__ = [
-    "SUBQUERY",
-    "Compiler",
-    "EmptyResultSet",
-    "FullResultSet",
-    "Query",
-    "Rendered",
-    "at_offset",
-    "finish",
-]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from aorm.errors import EmptyResultSet, FieldError, FullResultSet, NotSupportedError
@@ -20,7 +21,7 @@ from aorm.sql.decoders import Output, Source, decoder_of
 from aorm.sql.dialect import Dialect
 from aorm.sql.ordering import Ordering
 from aorm.sql.standard import where_root
-from aorm.sql.windows import OverWindows, split_windows
+from aorm.sql.windows import OverWindows
 
 
 class SelectCompiler(Ordering):
@@ -85,7 +86,8 @@ class SelectCompiler(Ordering):
 
     def split_where(self) -> tuple[Where, Where]:
         """The conditions on rows, and those on groups."""
-        return split_having(self.draft.where)
+        parts: tuple[Where, Where] = self.draft.where.parted(_aggregates)
+        return parts
 
     def from_sql(self) -> Rendered:
         return from_clause(self)
@@ -131,9 +133,9 @@ class SelectCompiler(Ordering):
             raise EmptyResultSet
         if draft.combinator is not None:
             return self.combined(with_limits)
-        rest, windows = split_windows(draft.where)
+        rest, windows = draft.where.parted(_looks_over_rows)
         if windows.children or draft.per:
-            where, having = split_having(rest)
+            where, having = rest.parted(_aggregates)
             return OverWindows(self, exists).render(where, having, windows, with_limits)
         order = self.ordering()
         where, having = self.split_where()
@@ -281,6 +283,10 @@ class SelectCompiler(Ordering):
         return limit_clause(self.draft, self.dialect)
 
 
+_aggregates = attrgetter("contains_aggregate")
+_looks_over_rows = attrgetter("contains_over_clause")
+
+
 class CombinedRenderer:
     """Where the module of set operations says how they are rendered."""
 
@@ -335,28 +341,6 @@ def from_clause(compiler: Compiler) -> Rendered:
                 params += found
         parts.append(f" {join.kind} {table} ON ({' AND '.join(conditions)})")
     return f" FROM {''.join(parts)}" if parts else "", params
-
-
-def split_having(where: Where) -> tuple[Where, Where]:
-    """A tree of conditions apart: those without aggregates, and those with."""
-    if not where.contains_aggregate:
-        return where, Where()
-    if where.connector != "AND" or where.negated:
-        return Where(), where
-    rows: list[Any] = []
-    groups: list[Any] = []
-    for child in where.children:
-        if isinstance(child, Where):
-            inner_rows, inner_groups = split_having(child)
-            if inner_rows.children:
-                rows.append(inner_rows)
-            if inner_groups.children:
-                groups.append(inner_groups)
-        elif child.contains_aggregate:
-            groups.append(child)
-        else:
-            rows.append(child)
-    return Where(rows), Where(groups)
 
 
 def _lockable(source: Source, name: str) -> dict[str, int]:

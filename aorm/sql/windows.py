@@ -19,24 +19,6 @@ from aorm.sql.compiler import Rendered
 from aorm.sql.standard import where_root
 
 
-def split_windows(where: Where) -> tuple[Where, Where]:
-    """A tree of conditions apart: those without windows, and those with."""
-    if not where.contains_over_clause:
-        return where, Where()
-    if where.connector != "AND" or where.negated:
-        return Where(), where
-    rest: list[Any] = []
-    windows: list[Any] = []
-    for child in where.children:
-        if isinstance(child, Where):
-            inner_rest, inner_windows = split_windows(child)
-            rest.extend([inner_rest] if inner_rest.children else [])
-            windows.extend([inner_windows] if inner_windows.children else [])
-        else:
-            (windows if child.contains_over_clause else rest).append(child)
-    return Where(rest), Where(windows)
-
-
 class OverWindows:
     """Builds the two levels of one SELECT.
 
@@ -207,4 +189,4 @@ def _number(place: Any) -> Any:
     return place.number if isinstance(place, Fixed) else Param(place, None, int, typed=False)
 
 
-__all__ = ["OverWindows", "split_windows"]
+__all__ = ["OverWindows"]
