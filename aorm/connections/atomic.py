@@ -133,9 +133,11 @@ class Atomic:
             inherited.transaction.check()
         if outer is None:
             return database, None
+        if not _ends_here(outer):
+            return database, outer
         if self.retries:
             raise TransactionManagementError("a block with retries cannot be inside another one")
-        if self.durable and _ends_here(outer):
+        if self.durable:
             raise RuntimeError(
                 "A durable atomic block cannot be nested within another atomic block."
             )
@@ -161,7 +163,8 @@ class Atomic:
         if block is None or block.owner is not self or block not in self._opened:
             block = self._opened[-1]
         self._opened.remove(block)
-        leave(block.transaction.database, block)
+        leave(database, block)
+        leave(block.transaction.database, block)  # another one after `configure` inside the block
         return block
 
     # --- as a decorator ---------------------------------------------------------------

@@ -4,6 +4,8 @@
 2. The value is the innermost block of each database that this context has entered.  It is never
    changed in place, and it is set back to what it was rather than reset by a token: a block may be
    left in another context than the one in which it was entered.
+3. Code that is in no block is in the one that the database has around all code, if it has one: a
+   test's, which so is found from every context (see `aorm.testing`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ CURRENT: ContextVar[Mapping[Any, Block] | None] = ContextVar("aorm_transactions"
 def current_block(database: Any) -> Block | None:
     """The innermost block that this code is in, open or not; None outside of all."""
     blocks = CURRENT.get()
-    return None if blocks is None else blocks.get(database)
+    if blocks is None or (block := blocks.get(database)) is None:
+        around: Block | None = database.around
+        return around
+    return block
 
 
 def enter(database: Any, block: Block) -> None:
@@ -38,7 +43,7 @@ def leave(database: Any, block: Block) -> None:
     if blocks is None or blocks.get(database) is not block:
         return
     rest = {other: inner for other, inner in blocks.items() if other is not database}
-    if block.parent is not None:
+    if block.parent is not None and block.parent is not database.around:
         rest[database] = block.parent
     CURRENT.set(rest or None)
 

@@ -18,7 +18,7 @@ from weakref import WeakSet
 from aorm.conf import settings
 from aorm.connections import capture, lazy
 from aorm.connections.bridge import async_side, refusal, sync_side
-from aorm.connections.current import CURRENT
+from aorm.connections.current import current_block
 from aorm.connections.gate import forget_gates
 from aorm.connections.inside import Inside
 from aorm.connections.pool import Pool
@@ -78,6 +78,7 @@ class Database:
         self.hops = self.address.async_driver == "aiosqlite"
         self.sync_pool: Pool | None = None
         self.async_pools: dict[Any, Any] = {}
+        self.around: Block | None = None  # a test's: all code is in it
         self._lock = threading.Lock()
         _all_databases.add(self)
 
@@ -232,8 +233,7 @@ class Database:
 
     def block(self) -> Block | None:
         """The innermost block that this code has entered, which may have ended."""
-        blocks = CURRENT.get()
-        return None if blocks is None else blocks.get(self)
+        return current_block(self)
 
     @property
     def in_atomic_block(self) -> bool:

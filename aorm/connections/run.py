@@ -22,7 +22,7 @@ from aorm.connections.bridge import (
     sync_side,
 )
 from aorm.connections.callbacks import acall_back, call_back
-from aorm.connections.current import CURRENT, enter, leave
+from aorm.connections.current import current_block, enter, leave
 from aorm.connections.inside import Inside
 from aorm.connections.sides import abegin, begin
 from aorm.connections.transaction import begin_sql, place_of_caller
@@ -44,8 +44,8 @@ def run(operation: Operation[R], database: Any) -> R:
     if lazy.running_loop() is not None:
         operation.close()
         raise refusal()
-    blocks = CURRENT.get()
-    if blocks is not None and (block := blocks.get(database)) is not None:
+    block = current_block(database)
+    if block is not None:
         inside = Inside(sync_side(block.transaction), block)
         return _drive(operation, step, inside, database)  # type: ignore[no-any-return]
     pool = database.sync_pool or database.make_sync_pool()
@@ -120,8 +120,8 @@ async def arun(operation: Operation[R], database: Any) -> R:
         step = operation.send(None)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-    blocks = CURRENT.get()
-    if blocks is not None and (block := blocks.get(database)) is not None:
+    block = current_block(database)
+    if block is not None:
         side = async_side(block.transaction)
         if side is block.transaction.side and hasattr(side.connection, "inner"):
             return await hops.drive_inside(operation, step, block)  # type: ignore[no-any-return]
@@ -206,8 +206,7 @@ def stream(statement: Statement, database: Any, size: int) -> Iterator[list[Any]
     """
     if lazy.running_loop() is not None:
         raise refusal()
-    blocks = CURRENT.get()
-    block = None if blocks is None else blocks.get(database)
+    block = current_block(database)
     if block is not None:
         yield from _pieces(Inside(sync_side(block.transaction), block), statement, size)
         return
@@ -241,8 +240,7 @@ def _pieces(target: Any, statement: Statement, size: int) -> Iterator[list[Any]]
 
 async def astream(statement: Statement, database: Any, size: int) -> AsyncIterator[list[Any]]:
     """The same for `async for`; who breaks out early should `aclose()` the iterator."""
-    blocks = CURRENT.get()
-    block = None if blocks is None else blocks.get(database)
+    block = current_block(database)
     if block is not None:
         inside = Inside(async_side(block.transaction), block)
         async for rows in _apieces(inside, statement, size):
