@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "difflib",
+    "futures",
     "hashlib",
     "inspect",
     "ipaddress",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    import concurrent.futures as futures
     import difflib
     import hashlib
     import inspect
@@ -52,6 +54,7 @@ else:
             return found
 
     difflib = LateModule("difflib")
+    futures = LateModule("concurrent.futures")
     hashlib = LateModule("hashlib")
     inspect = LateModule("inspect")
     ipaddress = LateModule("ipaddress")

@@ -14,7 +14,6 @@ of asgiref, loaded when they are called.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from functools import partial
@@ -22,8 +21,10 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 from aorm.connections import lazy
-from aorm.connections.sides import to_the_end
+from aorm.connections.errands import Errand
+from aorm.connections.sides import Patience, to_the_end
 from aorm.connections.transaction import Block, Callback, Transaction, is_ours
+from aorm.connections.workers import workers
 from aorm.errors import SynchronousOnlyOperation, TransactionManagementError
 from aorm.late import inspect
 
@@ -67,24 +68,7 @@ class FromThread:
         return callbacks
 
     def _sent(self, work: Coroutine[Any, Any, Any]) -> Any:
-        started = threading.Event()
-        future = _send(work, self._transaction, started)
-        try:
-            self._wait_for_start(future, started)
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def _wait_for_start(self, future: Any, started: threading.Event) -> None:
-        # a loop that does not turn is blocked by its own thread, perhaps waiting for this one
-        timeout = self._transaction.database.address["block_timeout"]
-        if not started.wait(timeout) and not future.done():
-            raise TransactionManagementError(
-                f"the event loop of the transaction opened at {self._transaction.root.where} did"
-                f" not answer for {timeout:g} s: its thread is blocked; a coroutine must await"
-                " the threads that use its transaction, not join them"
-            )
+        return Errand(work, self._transaction).wait()
 
 
 class FromOtherLoop:
@@ -105,20 +89,32 @@ class FromOtherLoop:
     async def open(
         self, block: Block, savepoint: bool, owner: Any, place: tuple[str, int]
     ) -> Block:
-        opened: Block = await self._sent(self._side.open(block, savepoint, owner, place))
-        return opened
+        opened: list[Block] = []
+
+        async def opening() -> None:
+            opened.append(await self._side.open(block, savepoint, owner, place))
+
+        try:
+            await self._sent(opening())
+        except BaseException:
+            if opened:  # and cancelled in the same moment
+                await self.close(opened[0], True)
+            raise
+        return opened[0]
 
     async def close(self, block: Block, failed: bool) -> list[Callback]:
         callbacks: list[Callback] = await to_the_end(self._sent(self._side.close(block, failed)))
         return callbacks
 
     async def _sent(self, work: Coroutine[Any, Any, Any]) -> Any:
-        future = _send(work, self._transaction, threading.Event())
-        return await lazy.asyncio_module().wrap_future(future)
+        return await Errand(work, self._transaction).awaited()
 
 
 class FromLoop:
-    """A transaction without a loop, used by a coroutine: each step in a worker thread."""
+    """A transaction without a loop, used by a coroutine: each step in a worker thread.
+
+    The turn is waited for on the loop, so that no thread is held by who only waits.
+    """
 
     __slots__ = ("_side",)
 
@@ -126,20 +122,77 @@ class FromLoop:
         self._side = transaction.side
 
     async def call(self, block: Block, method: Callable[..., Any], *arguments: Any) -> Any:
-        return await _in_thread(self._side.call, block, method, *arguments)
+        await self._take(block)
+        try:
+            return await _in_worker(self._side.call_in_turn, method, *arguments)
+        except BaseException as error:
+            self._side.transaction.note(error)
+            raise
 
     async def perform(self, block: Block, commands: Any) -> Any:
-        return await _in_thread(self._side.perform, block, commands)
+        await self._take(block)
+        return await _in_worker(self._side.perform_in_turn, commands)
 
     async def open(
         self, block: Block, savepoint: bool, owner: Any, place: tuple[str, int]
     ) -> Block:
-        opened: Block = await _in_thread(self._side.open, block, savepoint, owner, place)
-        return opened
+        opened: list[Block] = []
+
+        def opening() -> None:
+            commands = self._side.transaction.opening(block, savepoint, owner, place)
+            opened.append(self._side.perform_in_turn(commands))
+
+        await self._take(block)
+        try:
+            await _in_worker(opening)
+        except BaseException:
+            if opened:  # and cancelled in the same moment
+                await self.close(opened[0], True)
+            raise
+        return opened[0]
 
     async def close(self, block: Block, failed: bool) -> list[Callback]:
-        callbacks: list[Callback] = await _in_thread(self._side.close, block, failed)
+        if block.closed:
+            return []
+        callbacks: list[Callback] = await to_the_end(self._close(block, failed))
         return callbacks
+
+    async def _close(self, block: Block, failed: bool) -> list[Callback]:
+        obstacle = None
+        try:
+            await self._take(block)
+        except TransactionManagementError as error:
+            obstacle = error
+            self._side.give_up_inside(block)
+            await self._take(block)
+        callbacks: list[Callback] = await _in_worker(
+            self._side.close_in_turn, block, failed, obstacle
+        )
+        return callbacks
+
+    async def _take(self, block: Block) -> None:
+        side, loop = self._side, lazy.running_loop()
+        assert loop is not None
+        served = loop.create_future()
+        waiting = side.line_up(block, lambda: _set_from_thread(loop, served))
+        if waiting is None:
+            return
+        patience = Patience(side.turns, block)
+        try:
+            while not served.done():
+                await lazy.asyncio_module().wait([served], timeout=side.timeout)
+                error = None if served.done() else side.give_up(waiting, patience)
+                if error is not None:
+                    raise error
+        except TransactionManagementError:
+            raise
+        except BaseException:  # cancelled
+            side.leave(waiting)
+            raise
+
+
+def _set_from_thread(loop: Any, future: Any) -> None:
+    loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
 
 
 def sync_side(transaction: Transaction) -> Any:
@@ -155,29 +208,11 @@ def async_side(transaction: Transaction) -> Any:
     return transaction.side if home is lazy.running_loop() else FromOtherLoop(transaction)
 
 
-def _send(work: Coroutine[Any, Any, Any], transaction: Transaction, started: Any) -> Any:
-    loop = transaction.home
-    assert loop is not None
-    if not loop.is_running():
-        work.close()
-        raise TransactionManagementError(
-            f"the event loop of the transaction opened at {transaction.root.where} has stopped,"
-            " so the transaction can only be rolled back"
-        )
-
-    async def begun() -> Any:
-        started.set()
-        return await work
-
-    # the task copies the context of this thread, so captures see what it runs
-    return lazy.asyncio_module().run_coroutine_threadsafe(begun(), loop)
-
-
-async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+async def _in_worker(function: Callable[..., Any], *arguments: Any) -> Any:
     loop: Any = lazy.running_loop()
     call = partial(copy_context().run, function, *arguments)
     # a thread cannot be cancelled: its end is awaited, so that the turn is not left behind
-    return await to_the_end(loop.run_in_executor(None, call))
+    return await to_the_end(loop.run_in_executor(workers(), call))
 
 
 # --- user code ---------------------------------------------------------------------

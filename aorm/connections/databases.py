@@ -26,6 +26,7 @@ from aorm.connections.raw import Cursor, native
 from aorm.connections.transaction import Block
 from aorm.connections.turns import open_block
 from aorm.connections.urls import parse
+from aorm.connections.workers import forget_workers
 from aorm.errors import ConnectionDoesNotExist, listed
 
 _all_databases: WeakSet[Database] = WeakSet()
@@ -334,6 +335,7 @@ connections = Databases()
 
 def _after_fork_in_child() -> None:
     forget_gates()
+    forget_workers()
     for database in list(_all_databases):
         database.abandon()
 

@@ -3,7 +3,8 @@
 1. `call` runs one function of the connection in a block's turn; `perform` runs commands; `open` and
    `close` nest blocks.  Both classes have the same four, one of them awaited.
 2. Waiting for a statement has the statement's own end; waiting for a nested block of somebody else
-   has a limit, and the error names the block.
+   has a limit, and the error names the block.  Many short blocks one after another are no reason
+   to give up: the limit is for one that stays.
 3. The end of a block is never cut short by cancellation.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 from aorm.connections import capture, lazy
 from aorm.connections.transaction import Block, Callback, Transaction
-from aorm.connections.turns import Waiting
+from aorm.connections.turns import Turns, Waiting
 from aorm.errors import TransactionManagementError
 
 
@@ -28,39 +29,43 @@ def obstructed(block: Block, obstacle: Block, seconds: float) -> TransactionMana
     )
 
 
+class Patience:
+    """Whether a waiter's limit has passed behind one and the same block."""
+
+    __slots__ = ("_block", "_obstacle", "_turns")
+
+    def __init__(self, turns: Turns, block: Block) -> None:
+        self._turns = turns
+        self._block = block
+        self._obstacle = turns.obstacle(block)
+
+    def ends(self) -> Block | None:
+        """Asked each time the limit has passed: the block that was in the way all the time."""
+        before, self._obstacle = self._obstacle, self._turns.obstacle(self._block)
+        return self._obstacle if self._obstacle is before else None
+
+
 class SyncSide:
     """A transaction on a synchronous connection; may be used from any thread."""
 
-    __slots__ = ("_mutex", "_timeout", "connection", "transaction", "turns")
+    __slots__ = ("_mutex", "connection", "timeout", "transaction", "turns")
 
     def __init__(self, transaction: Transaction) -> None:
         self.transaction = transaction
         self.turns = transaction.turns
         self.connection = transaction.connection
         self._mutex = threading.Lock()
-        self._timeout: float = transaction.database.address["block_timeout"]
+        self.timeout: float = transaction.database.address["block_timeout"]
 
     def call(self, block: Block, method: Callable[..., Any], *arguments: Any) -> Any:
         """Run one statement: `method` is of the connection, `block` is where the caller is."""
         self._take(block)
-        try:
-            if not self.transaction.usable:
-                self.transaction.check()
-            try:
-                return method(*arguments)
-            except BaseException as error:
-                self.transaction.note(error)
-                raise
-        finally:
-            self._free()
+        return self.call_in_turn(method, *arguments)
 
     def perform(self, block: Block, commands: Generator[str, None, Any]) -> Any:
         """Run commands that control the transaction, in one turn."""
         self._take(block)
-        try:
-            return perform(commands, self._control())
-        finally:
-            self._free()
+        return self.perform_in_turn(commands)
 
     def open(self, block: Block, savepoint: bool, owner: Any, place: tuple[str, int]) -> Block:
         """Open a block inside this one."""
@@ -77,6 +82,34 @@ class SyncSide:
         if block.closed:
             return []
         obstacle = self._take_for_closing(block)
+        return self.close_in_turn(block, failed, obstacle)
+
+    # --- for who has the turn; it is given back at the end ------------------------------
+
+    def call_in_turn(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Run one statement."""
+        try:
+            if not self.transaction.usable:
+                self.transaction.check()
+            try:
+                return method(*arguments)
+            except BaseException as error:
+                self.transaction.note(error)
+                raise
+        finally:
+            self.free()
+
+    def perform_in_turn(self, commands: Generator[str, None, Any]) -> Any:
+        """Run commands that control the transaction."""
+        try:
+            return perform(commands, self._control())
+        finally:
+            self.free()
+
+    def close_in_turn(
+        self, block: Block, failed: bool, obstacle: TransactionManagementError | None
+    ) -> list[Callback]:
+        """Close a block, rolled back if another one was in the way."""
         failed = failed or obstacle is not None
         callbacks: list[Callback] = []
         try:
@@ -85,7 +118,7 @@ class SyncSide:
             else:
                 callbacks = perform(self.transaction.ending(failed), self._control())
         finally:
-            self._free()
+            self.free()
             if block.parent is None:
                 self.transaction.give_back()
         if obstacle is not None:
@@ -101,39 +134,65 @@ class SyncSide:
         try:
             self._take(block)
         except TransactionManagementError as error:
-            with self._mutex:
-                self.transaction.give_up_inside(block)
+            self.give_up_inside(block)
             self._take(block)
             return error
         return None
 
-    def _take(self, block: Block) -> None:
+    # --- taking turns ------------------------------------------------------------------
+
+    def line_up(self, block: Block, wake: Callable[[], Any]) -> Waiting | None:
+        """Take the turn, or a place in the line, from which `wake` is called."""
         with self._mutex:
             if self.turns.take(block):
-                return
-            served = threading.Event()
-            waiting = Waiting(block, served.set)
+                return None
+            waiting = Waiting(block, wake)
             self.turns.line.append(waiting)
-        try:
-            while not served.wait(self._timeout):
-                with self._mutex:
-                    obstacle = self.turns.obstacle(block)
-                    if obstacle is not None and self.turns.leave(waiting):
-                        raise obstructed(block, obstacle, self._timeout)
-        except TransactionManagementError:
-            raise
-        except BaseException:  # KeyboardInterrupt
-            with self._mutex:
-                left = self.turns.leave(waiting)
-            if not left:
-                self._free()
-            raise
+            return waiting
 
-    def _free(self) -> None:
+    def give_up(self, waiting: Waiting, patience: Patience) -> TransactionManagementError | None:
+        """After each limit: the error of a waiter that has left the line, if it has."""
+        with self._mutex:
+            obstacle = patience.ends()
+            if obstacle is None or not self.turns.leave(waiting):
+                return None
+        return obstructed(waiting.block, obstacle, self.timeout)
+
+    def leave(self, waiting: Waiting) -> None:
+        """Leave the line, or give back the turn that has come already."""
+        with self._mutex:
+            left = self.turns.leave(waiting)
+        if not left:
+            self.free()
+
+    def give_up_inside(self, block: Block) -> None:
+        """The blocks inside of this one count as closed."""
+        with self._mutex:
+            self.transaction.give_up_inside(block)
+
+    def free(self) -> None:
+        """Give the turn back."""
         with self._mutex:
             following = self.turns.free()
         if following is not None:
             following.wake()
+
+    def _take(self, block: Block) -> None:
+        served = threading.Event()
+        waiting = self.line_up(block, served.set)
+        if waiting is None:
+            return
+        patience = Patience(self.turns, block)
+        try:
+            while not served.wait(self.timeout):
+                error = self.give_up(waiting, patience)
+                if error is not None:
+                    raise error
+        except TransactionManagementError:
+            raise
+        except BaseException:  # KeyboardInterrupt
+            self.leave(waiting)
+            raise
 
 
 class AsyncSide:
@@ -237,7 +296,8 @@ class AsyncSide:
         served = self.loop.create_future()
         waiting = Waiting(block, lambda: served.done() or served.set_result(None))
         self.turns.line.append(waiting)
-        timer = self.loop.call_later(self._timeout, self._give_up, waiting, served)
+        patience = Patience(self.turns, block)
+        timer = self.loop.call_later(self._timeout, self._give_up, waiting, served, patience)
         try:
             await served
         except BaseException as error:
@@ -248,9 +308,12 @@ class AsyncSide:
         finally:
             timer.cancel()
 
-    def _give_up(self, waiting: Waiting, served: Any) -> None:
-        obstacle = self.turns.obstacle(waiting.block)
-        if served.done() or obstacle is None:
+    def _give_up(self, waiting: Waiting, served: Any, patience: Patience) -> None:
+        if served.done():
+            return
+        obstacle = patience.ends()
+        if obstacle is None:
+            self.loop.call_later(self._timeout, self._give_up, waiting, served, patience)
             return
         self.turns.leave(waiting)
         served.set_exception(obstructed(waiting.block, obstacle, self._timeout))
