@@ -1,6 +1,7 @@
 """Which statements run: `with capture_queries() as queries: ...`.
 
-1. The list grows while it is open, in this context and in those that inherit it (tasks, threads).
+1. The list grows while it is open, in this context and in those that inherit it (tasks, threads);
+   that of `capture_everywhere` in all contexts.
 2. A statement is listed when it is sent, so what fails or is cancelled is seen as well.
 3. While nobody captures, the cost is one look at `watching`.
 """
@@ -17,6 +18,7 @@ from typing import Any
 Listeners = tuple[tuple[str | None, list["CapturedQuery"]], ...]
 
 _LISTENERS: ContextVar[Listeners] = ContextVar("aorm_captures", default=())
+_everywhere: Listeners = ()
 _counting = threading.Lock()
 
 watching = 0  # captures that are open anywhere
@@ -77,9 +79,33 @@ class capture_queries:
         self.__exit__(kind, error, traceback)
 
 
+class capture_everywhere(capture_queries):
+    """The same for all that runs in this process, whatever its context."""
+
+    def __enter__(self) -> list[CapturedQuery]:
+        global watching, _everywhere
+        self.queries = []
+        with _counting:
+            _everywhere = (*_everywhere, (self.using, self.queries))
+            watching += 1
+        return self.queries
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        global watching, _everywhere
+        with _counting:
+            _everywhere = tuple(e for e in _everywhere if e[1] is not self.queries)
+            watching -= 1
+
+
 def watched(connection: Any, alias: str) -> Any:
     """The connection, or one in its place that lists what goes through it."""
-    lists = [queries for using, queries in _LISTENERS.get() if using is None or using == alias]
+    listeners = (*_LISTENERS.get(), *_everywhere)
+    lists = [queries for using, queries in listeners if using is None or using == alias]
     if not lists:
         return connection
     return (AsyncRecording if connection.is_async else Recording)(connection, lists)
