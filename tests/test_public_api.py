@@ -15,6 +15,7 @@ QUERYSET = [
     "aggregate",
     "bulk_create",
     "bulk_update",
+    "bulk_upsert",
     "contains",
     "count",
     "create",

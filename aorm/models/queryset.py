@@ -390,7 +390,10 @@ class QuerySet(Writing, Generic[T]):
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[T]:
-        """Insert objects with few statements: all of them, or none."""
+        """Insert objects with few statements: all of them, or none.
+
+        Returns the objects, or what `returning()` named of the rows that were written.
+        """
         return self._write(
             self._bulk_create_operation(
                 objs,
@@ -422,6 +425,45 @@ class QuerySet(Writing, Generic[T]):
             )
         )
 
+    def bulk_upsert(
+        self,
+        objs: Iterable[Any],
+        unique_fields: Collection[str] | None = None,
+        update_fields: Collection[str] | None = None,
+        batch_size: int | None = None,
+    ) -> list[T]:
+        """Insert objects, and update the rows that are there already, with few statements.
+
+        All objects have their keys afterwards.  Of several objects for the same row the last one
+        counts.  Neither `save()` nor signals are called.
+
+        Args:
+            unique_fields: by what a row is known again: the fields of a unique constraint, or
+                `pk`.  Without them: the key where all objects have one, else the only other
+                unique constraint of the model.
+            update_fields: what is updated in rows that are there; without them all other fields,
+                save those with `auto_now_add`.
+            batch_size: how many objects a statement has at most.
+        Returns:
+            The objects, or what `returning()` named of their rows.
+        Raises:
+            ValueError: the unique fields are not clear, or the options make no sense.
+        """
+        return self._write(
+            self._bulk_upsert_operation(objs, unique_fields, update_fields, batch_size)
+        )
+
+    async def abulk_upsert(
+        self,
+        objs: Iterable[Any],
+        unique_fields: Collection[str] | None = None,
+        update_fields: Collection[str] | None = None,
+        batch_size: int | None = None,
+    ) -> list[T]:
+        return await self._awrite(
+            self._bulk_upsert_operation(objs, unique_fields, update_fields, batch_size)
+        )
+
     def bulk_update(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
@@ -436,18 +478,30 @@ class QuerySet(Writing, Generic[T]):
     # --- changing ----------------------------------
 
     def update(self, **kwargs: Any) -> int:
-        """Set fields of all rows in one statement; the number of rows that matched."""
-        return self._write(self._update_operation(kwargs))
+        """Set fields of all rows in one statement; the number of rows that matched.
+
+        New values may refer to related rows (`F("author__age")`), and the QuerySet may be sliced.
+        After `returning()` the result is the list of the rows instead.
+        """
+        count: int = self._write(self._update_operation(kwargs))
+        return count
 
     async def aupdate(self, **kwargs: Any) -> int:
-        return await self._awrite(self._update_operation(kwargs))
+        count: int = await self._awrite(self._update_operation(kwargs))
+        return count
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the objects and what depends on them; how many, in all and for each model."""
-        return self._write(self._delete_operation())
+        """Delete the objects and what depends on them; how many, in all and for each model.
+
+        The QuerySet may be sliced.  After `returning()` the result is the list of the rows as they
+        were.
+        """
+        counts: tuple[int, dict[str, int]] = self._write(self._delete_operation())
+        return counts
 
     async def adelete(self) -> tuple[int, dict[str, int]]:
-        return await self._awrite(self._delete_operation())
+        counts: tuple[int, dict[str, int]] = await self._awrite(self._delete_operation())
+        return counts
 
     def _raw_delete(self, using: str) -> int:
         """Delete the rows alone, without what depends on them."""

@@ -15,9 +15,10 @@ from aorm.errors import (
     listed,
 )
 from aorm.fields.base import Field
-from aorm.models.reading import Reading
-from aorm.operations import bulk
-from aorm.operations.deletion import delete_queryset
+from aorm.models.returning import Returning, is_direct
+from aorm.models.rows import loaded_for
+from aorm.operations import bulk, upsert
+from aorm.operations.deletion import can_fast_delete, delete_queryset
 from aorm.operations.saving import save_step
 from aorm.query import building
 from aorm.query.aggregates import Count
@@ -26,14 +27,14 @@ from aorm.query.draft import Draft
 from aorm.query.expressions import Param, Slots
 from aorm.query.filters import Scope
 from aorm.query.shapes import normalised, shape_of
-from aorm.sql.change import compile_delete, compile_update
+from aorm.sql.change import compile_delete, compile_update, returned_columns
 from aorm.steps import Operation, execute, in_block
 
 MAX_GET_RESULTS = 21
 _COUNT = Count("*")
 
 
-class Writing(Reading):
+class Writing(Returning):
     """The operations of a QuerySet that create, change and delete."""
 
     # --- creating ----------------------------------
@@ -144,7 +145,40 @@ class Writing(Reading):
     def _bulk_create_operation(self, objs: Iterable[Any], **options: Any) -> Operation[list[Any]]:
         alias = self._write_alias()
         dialect = connections[alias].dialect
-        return (yield from bulk.bulk_create(self.model, objs, alias, dialect, **options))
+        node = self._query.returning
+        if node is None:
+            return (yield from bulk.bulk_create(self.model, objs, alias, dialect, **options))
+        columns = returned_columns(node.query, dialect)
+        keys = self._plain_rows().values_list("pk", flat=True)
+        wanted: Any = columns or returned_columns(keys._query, dialect)
+        rows = yield from bulk.bulk_create_returning(
+            self.model, objs, alias, dialect, wanted.fields, **options
+        )
+        found: list[Any] = wanted.decode(rows, loaded_for(alias, self._fetch_mode))
+        return found if columns is not None else (yield from self._returned_of(found))
+
+    def _bulk_upsert_operation(
+        self,
+        objs: Iterable[Any],
+        unique_fields: Iterable[str] | None,
+        update_fields: Iterable[str] | None,
+        batch_size: int | None,
+    ) -> Operation[list[Any]]:
+        objs = list(objs)
+        model = self.model
+        unique = list(unique_fields or ()) or upsert.unique_names(model, objs)
+        update = list(update_fields or ()) or upsert.updated_names(model, unique)
+        written, overwritten = upsert.last_of_each(model, objs, unique)
+        results = yield from self._bulk_create_operation(
+            written,
+            batch_size=batch_size,
+            update_conflicts=True,
+            update_fields=update,
+            unique_fields=unique,
+        )
+        for earlier, last in overwritten:
+            upsert.share_key(earlier, last)
+        return objs if self._query.returning is None else results
 
     def _bulk_update_operation(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None
@@ -159,11 +193,9 @@ class Writing(Reading):
 
     # --- changing ----------------------------------
 
-    def _update_operation(self, kwargs: Mapping[str, Any]) -> Operation[int]:
-        """UPDATE the rows; the number of rows that matched."""
+    def _update_operation(self, kwargs: Mapping[str, Any]) -> Operation[Any]:
+        """UPDATE the rows; the number of rows that matched, or what `returning` named of them."""
         self._not_combined("update")
-        if self._query.is_sliced:
-            raise QueryTypeError("Cannot update a query once a slice has been taken.")
         if self._query.distinct_fields:
             raise QueryTypeError("Cannot call update() after .distinct(*fields).")
         for term in self._query.order_by:
@@ -174,6 +206,11 @@ class Writing(Reading):
         queryset, parents = self._assigned(kwargs)
         self._result_cache = None
         database = connections[self._write_alias()]
+        if self._query.returning is not None:
+            if parents or not is_direct(self._query.returning.query):
+                return (yield from in_block(self._update_then_select(kwargs), savepoint=False))
+            compiled = compile_update(queryset._query, database.dialect)
+            return (yield from self._fetch_changed(compiled, queryset._values))
         if parents:
             family: int = yield from in_block(queryset._update_family(parents), savepoint=False)
             return family
@@ -207,9 +244,20 @@ class Writing(Reading):
                 (updatable(opts, name), assignment(draft, updatable(opts, name), value, slots))
                 for name, value in own.items()
             )
-            draft.order_by, draft.default_ordering = (), False
+            building.clear_ordering(draft)
 
         return self._step(key, values, apply), parents
+
+    def _update_then_select(self, kwargs: Mapping[str, Any]) -> Operation[list[Any]]:
+        """UPDATE rows, and read columns of theirs that stand in other tables."""
+        keys = yield from self._locked_keys()
+        rows: Any = self._without_returning()
+        if not self._query.is_sliced:
+            rows = rows.filter(pk__in=keys)
+        yield from rows._update_operation(kwargs)
+        found: list[Any] = yield from self._returned_of(keys)
+        yield from self._prefetch_returned(found)
+        return found
 
     def _update_family(self, parents: dict[Any, dict[str, Any]]) -> Operation[int]:
         """UPDATE rows whose values stand in several tables."""
@@ -247,19 +295,34 @@ class Writing(Reading):
         count: int = yield from execute(compiled.sql, compiled.bind(queryset._values))
         return count
 
-    def _delete_operation(self) -> Operation[tuple[int, dict[str, int]]]:
+    def _delete_operation(self) -> Operation[Any]:
         self._not_combined("delete")
-        if self._query.is_sliced:
-            raise QueryTypeError("Cannot use 'limit' or 'offset' with delete().")
         if self._query.distinct_fields:
             raise QueryTypeError("Cannot call delete() after .distinct(*fields).")
         if self._query.form[0] != "model":
             raise QueryTypeError("Cannot call delete() after .values() or .values_list()")
         doomed = self._for_writing()._without_values("doomed", _doomed)
         doomed._prefetch_related_lookups = ()
-        result = yield from delete_queryset(doomed, origin=self)
         self._result_cache = None
-        return result
+        if self._query.returning is not None:
+            return (yield from self._delete_returning(doomed))
+        return (yield from delete_queryset(doomed, origin=self))
+
+    def _delete_returning(self, doomed: Any) -> Operation[list[Any]]:
+        direct = is_direct(self._query.returning.query)
+        if direct and not self._prefetch_related_lookups and can_fast_delete(doomed):
+            compiled = compile_delete(doomed._query, connections[self._write_alias()].dialect)
+            return (yield from self._fetch_changed(compiled, doomed._values))
+        return (yield from in_block(self._select_then_delete(doomed), savepoint=False))
+
+    def _select_then_delete(self, doomed: Any) -> Operation[list[Any]]:
+        """Read rows, then delete them and what depends on them."""
+        keys = yield from doomed._locked_keys()
+        found: list[Any] = yield from self._returned_of(keys)
+        yield from self._prefetch_returned(found)
+        rows = self._plain_rows().using(self._write_alias()).filter(pk__in=keys)
+        yield from delete_queryset(rows, origin=self)
+        return found
 
 
 def updatable(opts: Any, name: str) -> Any:
@@ -289,7 +352,8 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
     """The resolved new value of a field."""
     if hasattr(value, "parametrised") or hasattr(value, "as_subquery"):
         resolved = argument(value, slots)
-        resolved = resolved.resolve(Scope(draft, allow_joins=False, for_save=True))
+        resolved = resolved.resolve(Scope(draft, for_save=True))
+        _check_single(field, value, resolved)
         if resolved.composite:
             raise FieldError(
                 "Composite primary keys expressions are not allowed in this query"
@@ -317,6 +381,15 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
     return Param(given.slot, field, None, typed=False, for_save=True)
 
 
+def _check_single(field: Any, value: Any, resolved: Any) -> None:
+    """FieldError where an assigned name leads to several rows for each row."""
+    if any(getattr(each, "possibly_multivalued", False) for each in resolved.walk()):
+        raise FieldError(
+            "Joined field references are not permitted in this query where they lead to several"
+            f" rows ({field.name}={value!r}): choose one with a Subquery"
+        )
+
+
 def _assigned_converter(field: Any, value: Any) -> Any:
     if hasattr(value, "prepare_database_save"):
         if not field.remote_field:
@@ -336,7 +409,8 @@ def _unordered(draft: Draft) -> None:
 
 
 def _doomed(draft: Draft) -> None:
-    draft.lock = None
+    if not draft.is_sliced:
+        draft.lock = None
     draft.select_related = False
     building.clear_ordering(draft)
     draft.deferred = (frozenset(), True)

@@ -49,7 +49,42 @@ def bulk_create(
     conflict = checked_options(
         model, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
     )
-    return _bulk_create(model, list(objs), db, dialect, batch_size, conflict)
+    return _created(model, list(objs), db, dialect, batch_size, conflict)
+
+
+def bulk_create_returning(
+    model: Any,
+    objs: Iterable[Any],
+    db: str,
+    dialect: Dialect,
+    fields: Sequence[Any],
+    **options: Any,
+) -> Operation[list[Any]]:
+    """`bulk_create` that gives the columns of these fields of the rows that were written."""
+    conflict = checked_options(model, **{**_NO_OPTIONS, **options})
+    size = options.get("batch_size")
+    return _bulk_create(model, list(objs), db, dialect, size, conflict, tuple(fields))
+
+
+_NO_OPTIONS: dict[str, Any] = {
+    "batch_size": None,
+    "ignore_conflicts": False,
+    "update_conflicts": False,
+    "update_fields": None,
+    "unique_fields": None,
+}
+
+
+def _created(
+    model: Any,
+    objs: list[Any],
+    db: str,
+    dialect: Dialect,
+    batch_size: int | None,
+    conflict: Conflict | None,
+) -> Operation[list[Any]]:
+    yield from _bulk_create(model, objs, db, dialect, batch_size, conflict)
+    return objs
 
 
 def checked_options(
@@ -111,9 +146,11 @@ def _bulk_create(
     dialect: Dialect,
     batch_size: int | None,
     conflict: Conflict | None,
+    returned: tuple[Any, ...] = (),
 ) -> Operation[list[Any]]:
+    """Insert the objects; the columns of the `returned` fields of their rows."""
     if not objs:
-        return objs
+        return []
     _check_related(model, objs, "bulk_create")
     for field in plan_of(model).settling:
         for obj in objs:
@@ -122,13 +159,12 @@ def _bulk_create(
     statements = [
         batch
         for part, with_key in _by_key(opts, objs)
-        for batch in _batches(opts, part, with_key, dialect, batch_size, conflict)
+        for batch in _batches(opts, part, with_key, dialect, batch_size, conflict, returned)
     ]
     if len(statements) == 1:
-        yield from _insert(statements, db, conflict)
-    else:
-        yield from in_block(_insert(statements, db, conflict), savepoint=False)
-    return objs
+        return (yield from _insert(statements, db, conflict, len(returned)))
+    inner = _insert(statements, db, conflict, len(returned))
+    return (yield from in_block(inner, savepoint=False))
 
 
 def _check_related(model: Any, objs: Iterable[Any], name: str, fields: Any = None) -> None:
@@ -197,22 +233,31 @@ def _batches(
     dialect: Dialect,
     batch_size: int | None,
     conflict: Conflict | None,
+    returned: tuple[Any, ...],
 ) -> Iterator[Batch]:
     fields, made = _columns(opts, objs, with_key)
     if conflict is not None and conflict.ignore:
         made = []
+    made = [*returned, *(field for field in made if field not in returned)]
     return bulk_inserter(opts, fields, made, dialect, conflict).batches(objs, batch_size)
 
 
-def _insert(statements: Sequence[Batch], db: str, conflict: Conflict | None) -> Operation[None]:
+def _insert(
+    statements: Sequence[Batch], db: str, conflict: Conflict | None, returned: int
+) -> Operation[list[Any]]:
+    """Run the statements; the first columns of the rows that come back."""
+    ignoring = conflict is not None and conflict.ignore
+    found: list[Any] = []
     for batch in statements:
         reply = yield from perform(batch.statement)
-        if batch.store is not None:
+        if returned:
+            found.extend(tuple(row)[:returned] for row in reply)
+        if batch.store is not None and not ignoring:
             batch.store(batch.objs, reply)
-        ignoring = conflict is not None and conflict.ignore
         for obj in batch.objs:
             if not ignoring or obj.pk is not None:
                 obj._saved_to(db)
+    return found
 
 
 def insert_rows(

@@ -141,6 +141,11 @@ def delete_queryset(queryset: Any, origin: Any = None) -> Operation[Deleted]:
     return (yield from collector.delete())
 
 
+def can_fast_delete(queryset: Any) -> bool:
+    """Whether one statement deletes the objects of a QuerySet with all that goes with them."""
+    return Collector(queryset.db).can_fast_delete(queryset)
+
+
 def _delete_one(instance: Any, using: str) -> Operation[Deleted]:
     model = type(instance)
     dialect = connections[using].dialect

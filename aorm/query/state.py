@@ -46,6 +46,7 @@ class State:
         "order_by",
         "per",
         "refs",
+        "returning",
         "select",
         "select_related",
         "slots",
@@ -91,6 +92,8 @@ class State:
     combined: tuple[Any, ...]
     inner: Any
     assignments: tuple[tuple[Any, Any], ...]
+    # A query of the model: its columns are what UPDATE or DELETE gives back.
+    returning: Any
 
     def start(self, model: Any) -> None:
         """Become the query for all rows of a model."""
@@ -119,6 +122,7 @@ class State:
         self.combinator, self.combined = None, ()
         self.inner = None
         self.assignments = ()
+        self.returning = None
 
     def copy_state(self, other: State) -> None:
         for name in State.__slots__:

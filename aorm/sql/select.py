@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from aorm.errors import EmptyResultSet, FieldError, FullResultSet, NotSupportedError
+from aorm.errors import (
+    EmptyResultSet,
+    FieldError,
+    FullResultSet,
+    NotSupportedError,
+    QueryTypeError,
+)
 from aorm.query.comparable import comparable
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft
@@ -139,7 +145,7 @@ class SelectCompiler(Ordering):
             return OverWindows(self, exists).render(where, having, windows, with_limits)
         order = self.ordering()
         where, having = self.split_where()
-        columns, params = self._columns(exists)
+        columns, params = self.columns(exists)
         if draft.distinct and not exists:
             columns, params = self._with_ordering_columns(columns, params, order)
         groups = self.grouping([] if self._by_default() else order, having)
@@ -177,7 +183,7 @@ class SelectCompiler(Ordering):
         """Whether the order is that of the model, which must not split groups."""
         return not self.draft.order_by
 
-    def _columns(self, exists: bool) -> Rendered:
+    def columns(self, exists: bool = False) -> Rendered:
         if exists or not self.outputs:
             return ("1" if exists else '1 AS "a"'), []
         parts: list[str] = []
@@ -366,6 +372,11 @@ def compile_select(query: Query, dialect: Dialect) -> Compiled:
 
 
 def _compile_select(query: Query, dialect: Dialect) -> Compiled:
+    if query.returning is not None:
+        raise QueryTypeError(
+            "returning() is for update(), delete(), bulk_create(), bulk_upsert() and insert_from():"
+            " call one of these (or its asynchronous twin) on the query set"
+        )
     compiler = SelectCompiler(query, dialect)
     compiler.collect_outputs()
     try:
