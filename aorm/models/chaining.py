@@ -127,6 +127,8 @@ class Chaining:
         if self._query.combinator is not None:
             raise NotSupportedError(
                 f"Calling QuerySet.{method}() after {self._query.combinator[0]}() is not supported."
+                " Do it to the QuerySets before they are combined, or go on with those of"
+                f" {self.model.__name__}.objects.filter(pk__in=combined.values('pk'))."
             )
 
     def _not_sliced(self, message: str) -> None:
@@ -268,6 +270,7 @@ class Chaining:
 
     def complex_filter(self, filter_obj: Any) -> Self:
         """The rows that satisfy a `Q` or a dictionary of lookups."""
+        self._not_combined("complex_filter")
         if isinstance(filter_obj, Q):
             return self._with_q(filter_obj)
         return self._conditions(False, (), filter_obj)

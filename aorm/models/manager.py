@@ -24,7 +24,17 @@ M = TypeVar("M")
 UNCHANGING = frozenset(
     {
         *("filter", "exclude", "complex_filter", "order_by", "reverse", "distinct", "none"),
-        *("annotate", "alias", "values", "values_list", "dates", "datetimes"),
+        *(
+            "union",
+            "intersection",
+            "difference",
+            "annotate",
+            "alias",
+            "values",
+            "values_list",
+            "dates",
+            "datetimes",
+        ),
         *("only", "defer", "select_related", "prefetch_related", "using", "select_for_update"),
         *("get", "aget", "count", "acount", "exists", "aexists", "aggregate", "aaggregate"),
         *("first", "afirst", "last", "alast", "create", "acreate"),

@@ -24,7 +24,6 @@ from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
 from aorm.models.writing import Writing
-from aorm.query.expressions import AND, OR, XOR
 from aorm.sql.select import compile_select
 from aorm.steps import Fetch, Operation
 
@@ -158,37 +157,6 @@ class QuerySet(Writing, Generic[T]):
 
     def __class_getitem__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls
-
-    # --- combining ----------------------------------
-
-    def __and__(self, other: Any) -> Any:
-        if other._query.empty:
-            return other
-        if self._query.empty:
-            return self
-        return self._merged(other, AND)
-
-    def __or__(self, other: Any) -> Any:
-        if self._query.empty:
-            return other
-        if other._query.empty:
-            return self
-        left, right = self._by_keys(), other._by_keys()
-        return left._merged(right, OR)
-
-    def __xor__(self, other: Any) -> Any:
-        if self._query.empty:
-            return other
-        if other._query.empty:
-            return self
-        left, right = self._by_keys(), other._by_keys()
-        return left._merged(right, XOR)
-
-    def _by_keys(self) -> Any:
-        """A sliced QuerySet as a condition on the keys of its rows."""
-        if not self._query.is_sliced:
-            return self
-        return type(self)(self.model, using=self._db).filter(pk__in=self.values("pk"))
 
     # --- reading ----------------------------------
 
@@ -527,6 +495,7 @@ class QuerySet(Writing, Generic[T]):
 
     def extra(self, *args: Any, **kwargs: Any) -> Any:
         """Not part of aorm: `annotate()` with `RawSQL` says the same, safely."""
+        self._not_combined("extra")
         raise NotSupportedError(
             "extra() is not part of aorm: use annotate(name=RawSQL(sql, params)), or filter() with"
             " a RawSQL condition"

@@ -12,8 +12,8 @@ from aorm.errors import (
     QueryTypeError,
     QueryValueError,
 )
+from aorm.models.combining import Combining
 from aorm.models.rows import loaded_for
-from aorm.models.shaping import Shaping
 from aorm.operations.prefetch import prefetch_related_objects_operation
 from aorm.operations.routing import router
 from aorm.query import building
@@ -31,7 +31,7 @@ MAX_GET_RESULTS = 21
 _COUNT = Count("*")
 
 
-class Reading(Shaping):
+class Reading(Combining):
     """The operations of a QuerySet that read."""
 
     def _database(self) -> Any:
@@ -244,7 +244,7 @@ class Reading(Shaping):
             id_list = list(id_list)
             if not id_list:
                 return {}
-            queryset = self.filter(**{f"{field_name}__in": id_list})
+            queryset = self._with_keys(field_name, id_list)
         else:
             queryset = self._chain()
         if self._query.form[0] != "model":
@@ -301,7 +301,10 @@ def _limited_for_get(draft: Draft) -> None:
 
 
 def _limited_to_existence(draft: Draft) -> None:
-    if draft.combinator is None and not draft.distinct_fields and not draft.is_sliced:
+    if draft.combinator is not None:
+        _combined_existence(draft)
+        return
+    if not draft.distinct_fields and not draft.is_sliced:
         draft.order_by, draft.default_ordering = (), False
         if draft.group_by is None:
             draft.distinct = False
@@ -310,8 +313,37 @@ def _limited_to_existence(draft: Draft) -> None:
             draft.default_cols = False
     draft.select_related = False
     draft.form, draft.values_names = ("tuple", None), draft.values_names if draft.select else ()
-    if not draft.is_sliced and draft.combinator is None:
+    if not draft.is_sliced:
         draft.limit = Fixed(1)
+
+
+def _combined_existence(draft: Draft) -> None:
+    """Whether combined rows exist: of a union it is enough to ask the parts."""
+    if draft.is_sliced:
+        return
+    draft.order_by, draft.default_ordering = (), False
+    if draft.combinator == ("union", False) or draft.combinator == ("union", True):
+        parts = [query for query, _ in draft.combined]
+        if all(query.combinator is None and not _picks_rows(query) for query in parts):
+            draft.combined = tuple(
+                (query.changed("exists in union", _without_columns), base)
+                for query, base in draft.combined
+            )
+            _without_columns(draft)
+    draft.limit = Fixed(1)
+
+
+def _picks_rows(query: Query) -> bool:
+    """Whether what is selected has a say in which rows there are."""
+    return bool(query.is_sliced or query.distinct_fields or query.group_by is not None)
+
+
+def _without_columns(draft: Draft) -> None:
+    draft.distinct = False
+    draft.select, draft.default_cols = (), False
+    draft.annotation_mask = ()
+    draft.select_related = False
+    draft.form, draft.values_names = ("tuple", None), ()
 
 
 def _without_rows(annotation: Any, values: Sequence[Any]) -> Any:

@@ -120,8 +120,6 @@ class Shaping(Chaining):
                 raise QueryTypeError(
                     f"values() and values_list() take names of fields, not {name!r}"
                 )
-        if self._query.combinator is not None:
-            names = names or []
         clone = self._annotated((), expressions, select=True) if expressions else self
         key = ("values", kind, tuple(names))
         return clone._without_values(
@@ -328,6 +326,7 @@ class Shaping(Chaining):
         no_key: bool = False,
     ) -> Self:
         """Lock the rows until the end of the transaction."""
+        self._not_combined("select_for_update")
         if nowait and skip_locked:
             raise QueryValueError("The nowait option cannot be used with skip_locked.")
         lock = (nowait, skip_locked, tuple(of), no_key)
@@ -347,30 +346,6 @@ class Shaping(Chaining):
 
     def _add_hints(self, **hints: Any) -> None:
         self._hints = {**self._hints, **hints}
-
-    # --- two QuerySets ----------------------------------
-
-    def _merged(self, other: Any, connector: str) -> Self:
-        if not isinstance(other, Chaining):
-            raise QueryTypeError(f"a QuerySet cannot be combined with {other!r}")
-        if self.model is not other.model and (
-            self.model._meta.concrete_model is not other.model._meta.concrete_model
-        ):
-            raise QueryTypeError("Cannot combine queries on two different base models.")
-        theirs, values = other._query, other._values
-        base = self._query.slots
-
-        def apply(draft: Draft, slots: Slots) -> None:
-            slots.take(theirs.slots)
-            building.combine(draft, theirs, connector, base)
-
-        merged = self._step(("combine", connector, theirs), values, apply)
-        if other._known_related_objects:
-            known = {field: dict(held) for field, held in self._known_related_objects.items()}
-            for field, held in other._known_related_objects.items():
-                known.setdefault(field, {}).update(held)
-            merged._known_related_objects = known
-        return merged
 
 
 def as_expression(value: Any) -> Any:

@@ -14,6 +14,7 @@ from aorm.query.draft import Draft, is_unresolved
 from aorm.query.expressions import Col, F, Ref
 from aorm.query.filters import Scope
 from aorm.query.query import Query
+from aorm.query.set_operations import over_columns, result_columns
 
 
 def aggregated(draft: Draft, aggregates: Mapping[str, Any]) -> None:
@@ -21,6 +22,9 @@ def aggregated(draft: Draft, aggregates: Mapping[str, Any]) -> None:
 
     Raises TypeError for an expression that does not aggregate.
     """
+    if draft.combinator is not None:
+        _over_combined(draft, aggregates)
+        return
     summaries: dict[str, Any] = {}
     mask = draft.annotation_mask
     for name, expression in aggregates.items():
@@ -38,6 +42,37 @@ def aggregated(draft: Draft, aggregates: Mapping[str, Any]) -> None:
         _over_subquery(draft, summaries)
     else:
         draft.annotations = {name: _inlined(summary) for name, summary in summaries.items()}
+    _only_aggregates(draft)
+
+
+def _over_combined(draft: Draft, aggregates: Mapping[str, Any]) -> None:
+    """Aggregates over the rows of UNION, INTERSECT or EXCEPT, by the names of their columns."""
+    summaries: dict[str, Any] = {}
+    columns = result_columns(draft)
+    for name, expression in aggregates.items():
+        resolved = over_columns(expression, draft.model, columns)
+        if not resolved.contains_aggregate:
+            raise QueryTypeError(f"{name} is not an aggregate expression")
+        summaries[name] = resolved
+    inner = Draft.of(draft)
+    if not inner.is_sliced:
+        inner.order_by, inner.default_ordering = (), False
+    _stand_on(draft, inner, summaries)
+    _only_aggregates(draft)
+
+
+def _stand_on(draft: Draft, inner: Draft, summaries: dict[str, Any]) -> None:
+    """Make another query the table of the draft."""
+    draft.inner = Query.frozen(inner)
+    draft.annotations = summaries
+    draft.joins, draft.refs = {}, {}
+    draft.where = type(draft.where)()
+    draft.combinator, draft.combined = None, ()
+    draft.per = ()
+
+
+def _only_aggregates(draft: Draft) -> None:
+    """Select the annotations alone."""
     draft.select, draft.default_cols = (), False
     draft.values_names = ()
     draft.form = ("dict", None)
@@ -70,7 +105,6 @@ def _needs_subquery(draft: Draft, summaries: Mapping[str, Any]) -> bool:
         draft.group_by is not None
         or draft.is_sliced
         or draft.distinct
-        or draft.combinator is not None
         or draft.where.contains_over_clause
         or any(a.contains_aggregate or a.contains_over_clause for a in selected)
         or any(
@@ -91,7 +125,7 @@ def _over_subquery(draft: Draft, summaries: Mapping[str, Any]) -> None:
             inner.group_by = (*inner.group_by, *_ordering_columns(inner))
         inner.order_by, inner.default_ordering = (), False
     grouped = any(a.contains_aggregate for a in inner.annotation_select.values())
-    if not inner.distinct and inner.combinator is None:
+    if not inner.distinct:
         if inner.default_cols and grouped:
             inner.group_by = (Col(inner.initial_alias(), inner.opts.pk),)
         inner.default_cols = False
@@ -120,12 +154,7 @@ def _over_subquery(draft: Draft, summaries: Mapping[str, Any]) -> None:
         inner.values_names = ()
     if not inner.default_cols and inner.form[0] == "model":
         inner.form = ("tuple", None)
-    draft.inner = Query.frozen(inner)
-    draft.annotations = outer
-    draft.joins, draft.refs = {}, {}
-    draft.where = type(draft.where)()
-    draft.combinator, draft.combined = None, ()
-    draft.per = ()
+    _stand_on(draft, inner, outer)
 
 
 def _keep_referenced(inner: Draft, summaries: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from aorm.query.filters import Scope
 from aorm.query.joins import LOUTER, JoinPromoter
 from aorm.query.paths import LOOKUP_SEP, MultiJoin
 from aorm.query.query import Query
+from aorm.query.set_operations import combined_columns
 from aorm.query.state import Fixed, State
 from aorm.query.tuples import ColumnTuple, column_at
 
@@ -212,7 +213,10 @@ def add_ordering(draft: Draft, terms: Sequence[Any], slots: Slots) -> None:
             raise FieldError(f"{term!r} cannot order a query: name a field, or give an expression")
         before = slots.next
         parametrised = term.parametrised(slots)
-        if slots.next != before or any(isinstance(e, OuterRef | QueryNode) for e in term.walk()):
+        if draft.combinator is not None:
+            # Each part resolves it, or the rows as a whole do.
+            parametrised.resolve(Scope(Draft.of(draft)))
+        elif slots.next != before or any(isinstance(e, OuterRef | QueryNode) for e in term.walk()):
             parametrised = parametrised.resolve(Scope(draft))
         elif getattr(term, "contains_aggregate", False):
             raise FieldError(
@@ -234,7 +238,7 @@ def _check_ordering_name(draft: Draft, term: str) -> None:
         return
     if name in draft.annotations or name in draft.filtered_relations:
         return
-    if draft.combinator is not None:
+    if draft.combinator is not None and name in combined_columns(draft):
         return
     first = name.split(LOOKUP_SEP)[0]
     if first in draft.annotations:

@@ -81,6 +81,34 @@ class Ref(Expression):
         return f"Ref({self.name}, {self.source!r})"
 
 
+class OutputColumn(Expression):
+    """A column of the rows that another query gives, by its name there."""
+
+    contains_column_references = True
+
+    def __init__(self, name: str, output_field: Any) -> None:
+        super().__init__(output_field)
+        self.name = name
+
+    def resolve(self, scope: Any) -> Any:
+        return self
+
+    def get_group_by_cols(self) -> list[Any]:
+        return [self]
+
+    def __repr__(self) -> str:
+        return f"OutputColumn({self.name})"
+
+
+class Position(Expression):
+    """A column of the result by its place, as a term of ORDER BY."""
+
+    contains_column_references = True
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 class Star(Expression):
     """`*`"""
 

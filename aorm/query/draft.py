@@ -149,6 +149,15 @@ class Draft(State):
             for o in self.order_by
         )
 
+    def shift(self, offset: int) -> None:
+        """Count this query's values from another place on."""
+        self.map_expressions(lambda expression: expression.shifted(offset))
+        self.combined = tuple((query, base + offset) for query, base in self.combined)
+        if isinstance(self.limit, int):
+            self.limit += offset
+        if self.offset is not None:
+            self.offset += offset
+
     def relabel(self, aliases: dict[str, str]) -> None:
         """Give tables other aliases."""
         if not aliases:
@@ -358,4 +367,7 @@ def _prefixes(state: State) -> set[str]:
             if isinstance(each, QueryNode):
                 found.add(each.query.alias_prefix)
                 found |= _prefixes(each.query)
+    for query, _ in state.combined:
+        found.add(query.alias_prefix)
+        found |= _prefixes(query)
     return found

@@ -16,7 +16,7 @@ from aorm.query.calls import (
     Transform,
 )
 from aorm.query.cases import Case, When
-from aorm.query.columns import Col, DatabaseDefault, Ref, Star
+from aorm.query.columns import Col, DatabaseDefault, OutputColumn, Position, Ref, Star
 from aorm.query.names import F, OuterRef, ResolvedOuterRef, ResolvedOuterSlice, Sliced, sliced
 from aorm.query.nodes import (
     AND,
@@ -60,7 +60,9 @@ __all__ = [
     "OrderBy",
     "OrderByList",
     "OuterRef",
+    "OutputColumn",
     "Param",
+    "Position",
     "QueryNode",
     "RawSQL",
     "Ref",

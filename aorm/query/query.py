@@ -188,12 +188,15 @@ class Query(State):
             return self
         draft = Draft.of(self)
         draft.map_expressions(lambda e: e.relabeled(mine))
+        draft.combined = tuple((q.outer_relabeled(mine), base) for q, base in draft.combined)
         draft.external_aliases = frozenset(mine.get(a, a) for a in draft.external_aliases)
         return Query.frozen(draft)
 
     def outer_columns(self) -> list[Any]:
         """The columns of queries around this one that it refers to."""
         found: list[Any] = []
+        for query, _ in self.combined:
+            found.extend(c for c in query.outer_columns() if c.alias not in self.joins)
         for expression in (self.where, *self.annotations.values(), *self.select):
             for each in expression.walk():
                 if (
@@ -248,6 +251,9 @@ def _select_pk(draft: Draft) -> None:
     draft.select = (column_at(draft.initial_alias(), draft.opts.pk),)
     draft.default_cols = False
     draft.annotation_mask = ()
+    if draft.combinator is not None:
+        draft.form, draft.values_names = ("tuple", None), ("pk",)
+        draft.select_related = False
 
 
 def binder(slots: Slots) -> Binder | None:

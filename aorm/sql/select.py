@@ -16,7 +16,7 @@ from aorm.errors import (
 from aorm.query.comparable import comparable
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft
-from aorm.query.expressions import Col, OrderBy, Param, Ref
+from aorm.query.expressions import Col, OrderBy, OutputColumn, Param, Ref
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
 from aorm.query.state import Fixed
@@ -26,12 +26,16 @@ from aorm.sql.compiler import SUBQUERY, Compiler, Rendered
 from aorm.sql.decoders import Output, Source, decoder_of
 from aorm.sql.dialect import Dialect
 from aorm.sql.ordering import Ordering
+from aorm.sql.set_operations import SetOperation
 from aorm.sql.standard import where_root
 from aorm.sql.windows import OverWindows
 
 
 class SelectCompiler(Ordering):
     """Works out the clauses of one SELECT."""
+
+    #: Whether the columns of combined rows must have names for the query around.
+    named = False
 
     # --- grouping ----------------------------------
 
@@ -138,7 +142,7 @@ class SelectCompiler(Ordering):
         if draft.empty:
             raise EmptyResultSet
         if draft.combinator is not None:
-            return self.combined(with_limits)
+            return SetOperation(self, self.named).render(with_limits)
         rest, windows = draft.where.parted(_looks_over_rows)
         if windows.children or draft.per:
             where, having = rest.parted(_aggregates)
@@ -174,10 +178,6 @@ class SelectCompiler(Ordering):
             params += order_params
         limits, limit_params = self._limits() if with_limits else ("", [])
         return f"{sql}{limits}{self.lock_sql()}", [*params, *limit_params]
-
-    def combined(self, with_limits: bool) -> Rendered:
-        """UNION, INTERSECT or EXCEPT of several queries."""
-        return COMBINED.render(self, with_limits)  # type: ignore[no-any-return]
 
     def _by_default(self) -> bool:
         """Whether the order is that of the model, which must not split groups."""
@@ -293,15 +293,6 @@ _aggregates = attrgetter("contains_aggregate")
 _looks_over_rows = attrgetter("contains_over_clause")
 
 
-class CombinedRenderer:
-    """Where the module of set operations says how they are rendered."""
-
-    render: Any
-
-
-COMBINED = CombinedRenderer()
-
-
 def limit_clause(draft: Draft, dialect: Dialect) -> Rendered:
     """LIMIT and OFFSET with their parameters."""
     if not draft.is_sliced:
@@ -318,7 +309,12 @@ def from_clause(compiler: Compiler) -> Rendered:
     """FROM with the joins that something uses."""
     draft = compiler.draft
     if draft.inner is not None:
-        sql, params = SUBQUERY.render(draft.inner, compiler.dialect)
+        named = any(
+            isinstance(each, OutputColumn)
+            for annotation in draft.annotations.values()
+            for each in annotation.walk()
+        )
+        sql, params = SUBQUERY.render(draft.inner, compiler.dialect, named=named)
         return f" FROM ({sql}) {compiler.quote('subquery')}", params
     parts: list[str] = []
     params = []
@@ -393,15 +389,18 @@ def _no_rows(rows: Sequence[Any], loaded: Any) -> list[Any]:
     return []
 
 
-def render_inner(query: Query, dialect: Dialect, *, exists: bool = False) -> Rendered:
+def render_inner(
+    query: Query, dialect: Dialect, *, exists: bool = False, named: bool = False
+) -> Rendered:
     """A query inside another one: its text with `%s` marks."""
     if exists:
         draft = Draft.of(query)
-        if draft.combinator is None and not draft.distinct_fields and not draft.is_sliced:
+        if not draft.distinct_fields and not draft.is_sliced:
             draft.order_by, draft.default_ordering = (), False
         draft.select_related = False
         query = Query.frozen(draft)
     compiler = SelectCompiler(query, dialect)
+    compiler.named = named
     compiler.collect_outputs()
     rendered = compiler.statement(exists=exists and query.group_by is None and not query.distinct)
     return rendered if exists else compiler.without_hidden(rendered)

@@ -83,6 +83,14 @@ def render_ref(node: e.Ref, compiler: Compiler) -> Rendered:
     return compiler.quote(node.name), []
 
 
+def render_output_column(node: e.OutputColumn, compiler: Compiler) -> Rendered:
+    return compiler.quote(node.name), []
+
+
+def render_position(node: e.Position, compiler: Compiler) -> Rendered:
+    return str(node.number), []
+
+
 def render_star(node: e.Star, compiler: Compiler) -> Rendered:
     return "*", []
 
@@ -493,6 +501,8 @@ STANDARD: dict[type, Any] = {
     e.Param: render_param,
     e.Col: render_col,
     e.Ref: render_ref,
+    e.OutputColumn: render_output_column,
+    e.Position: render_position,
     e.Star: render_star,
     e.RawSQL: render_raw,
     e.DatabaseDefault: render_default,
