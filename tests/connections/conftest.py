@@ -13,9 +13,12 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from lines import LINKS, Link
+from proxy import Proxy
 
 from aorm import steps
 from aorm.connections import Database, arun, atomic, connections, run
@@ -171,3 +174,39 @@ def make_insert() -> Callable[..., Any]:
 @pytest.fixture
 def make_numbers() -> Callable[..., Any]:
     return numbers
+
+
+# --- faults -------------------------------------------------------------------------
+
+
+@pytest.fixture(params=LINKS)
+def make_link(
+    request: pytest.FixtureRequest, url_of: Callable[[str], str]
+) -> Iterator[Callable[..., Link]]:
+    """Configures the default database behind a proxy, once for each driver of PostgreSQL."""
+    made: list[Link] = []
+    kind, face = LINKS[request.param]
+
+    def make(**options: Any) -> Link:
+        parts = urlsplit(url_of(kind))
+        plain = urlunsplit(parts._replace(scheme="postgresql"))
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute(TABLE)  # type: ignore[arg-type]
+        proxy = Proxy(str(parts.hostname), int(parts.port or 5432))
+        user = options.pop("user", parts.username)
+        through = urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{proxy.port}"))
+        database = Database("default", through, **{"pool_size": 4} | options)
+        connections.configure({"default": database})
+        made.append(Link(database, Face(face, database), proxy, plain))
+        return made[-1]
+
+    yield make
+    for link in made:
+        link.close()
+    connections.configure({})
+
+
+@pytest.fixture
+def link(make_link: Callable[..., Link]) -> Link:
+    """The default database behind a proxy."""
+    return make_link()

@@ -16,8 +16,18 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 from asyncpg import exceptions
 
-from aorm.connections.connection import Params, Pooled, RawResult, Rows
+from aorm.connections.connection import Params, RawResult, Rows
+from aorm.connections.drivers.aside import Aside
 from aorm.connections.drivers.errors import by_name, by_state, is_fatal
+from aorm.connections.drivers.outcome import (
+    NOWHERE,
+    READS,
+    WHERE,
+    WHICH,
+    Identified,
+    asettle,
+    place_of,
+)
 from aorm.connections.urls import Address
 from aorm.errors import DataError, Error, InterfaceError, InternalError, OperationalError
 
@@ -43,7 +53,8 @@ def opener(
 
     async def open_connection() -> Connection:
         try:
-            return Connection(await asyncpg.connect(**settings), kept)
+            raw = await asyncpg.connect(**settings)
+            return Connection(raw, kept, open_connection, address["connect_timeout"])
         except FAILURES as error:
             raise converted(error) from error
 
@@ -89,15 +100,15 @@ def converted(error: BaseException) -> Error:
     return by_name(error)(str(error))
 
 
-class Connection(Pooled):
+class Connection(Identified):
     """One connection with the statements that were prepared on it."""
 
     __slots__ = ("_kept", "_protocol", "_statements", "raw_connection")
 
     is_async = True
 
-    def __init__(self, raw: Any, kept: int) -> None:
-        super().__init__()
+    def __init__(self, raw: Any, kept: int, reopen: Any, patience: float) -> None:
+        super().__init__(reopen, patience)
         self.raw_connection = raw
         self._protocol = raw._protocol
         self._statements: dict[str, Any] = {}
@@ -135,6 +146,8 @@ class Connection(Pooled):
     async def fetch(self, sql: str, params: Params) -> Rows:
         """All rows."""
         self.sql = sql
+        if self.asks and sql[0] not in READS:
+            self._ask()
         try:
             # as in _run, without its frame: most statements are found here
             statement = self._statements.get(sql)
@@ -158,6 +171,8 @@ class Connection(Pooled):
     async def execute(self, sql: str, params: Params) -> int:
         """The number of changed rows."""
         self.sql = sql
+        if self.asks and sql[0] not in READS:
+            self._ask()
         try:
             if not params:
                 return _changed(await self._protocol.query(sql, None))
@@ -172,6 +187,8 @@ class Connection(Pooled):
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Once for each row of values; all of them or none."""
         self.sql = sql
+        if self.asks:
+            self._ask()
         try:
             await self.raw_connection.executemany(sql, rows)
         except FAILURES as error:
@@ -183,6 +200,8 @@ class Connection(Pooled):
     async def raw(self, sql: str, params: Params) -> RawResult:
         """A statement of the user's own."""
         self.sql = sql
+        if self.asks and sql[:1] not in READS:
+            self._ask()
         try:
             if not params and not _may_return_rows(sql):
                 return RawResult(None, _changed(await self._protocol.query(sql, None)))
@@ -219,8 +238,39 @@ class Connection(Pooled):
         if sql == "COMMIT" and status == "ROLLBACK":
             raise InternalError("the transaction was rolled back: a statement in it had failed")
 
-    begin = command
-    end = command
+    async def begin(self, sql: str) -> None:
+        """Start a transaction; the first one asks where it is."""
+        if self.place is None:
+            await self._locate()
+        await self.command(sql)
+        self.began(sql)
+
+    async def end(self, sql: str) -> None:
+        """COMMIT or ROLLBACK; when the answer to COMMIT is lost, the server is asked again."""
+        self.asks = False
+        try:
+            await self.command(sql)
+        except Error as error:
+            if sql != "COMMIT" or not self.lost:
+                raise
+            await asettle(self, error)
+
+    async def _locate(self) -> None:
+        try:
+            self.place = place_of(await self.fetch(WHERE, ()))
+        except Error:
+            if self.lost:
+                raise
+            self.place = NOWHERE
+
+    def _ask(self) -> None:
+        self.asks = False
+        if self.raw_connection.is_closed():
+            return
+        Aside(self.raw_connection._transport, self._protocol, self._identify).ask(WHICH)
+
+    def _identify(self, xid: str) -> None:
+        self.xid = xid
 
     async def ping(self) -> None:
         """Ask the server whether it is there."""

@@ -15,8 +15,18 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 
-from aorm.connections.connection import Params, Pooled, RawResult, Rows
+from aorm.connections.connection import Params, RawResult, Rows
 from aorm.connections.drivers.errors import by_name, by_state, is_fatal
+from aorm.connections.drivers.outcome import (
+    NOWHERE,
+    READS,
+    WHERE,
+    WHICH,
+    Identified,
+    asettle,
+    place_of,
+    settle,
+)
 from aorm.connections.urls import Address
 from aorm.errors import Error, InternalError
 
@@ -37,7 +47,7 @@ def opener(address: Address, functions: Iterable[Any], owner: object) -> Callabl
         except psycopg.Error as error:
             raise converted(error) from error
         _prepare(raw, address)
-        return Connection(raw)
+        return Connection(raw, open_connection, address["connect_timeout"])
 
     return open_connection
 
@@ -54,7 +64,7 @@ def async_opener(
         except psycopg.Error as error:
             raise converted(error) from error
         _prepare(raw, address)
-        return AsyncConnection(raw)
+        return AsyncConnection(raw, open_connection, address["connect_timeout"])
 
     return open_connection
 
@@ -101,7 +111,7 @@ def _is_stale(error: psycopg.Error) -> bool:
     return error.sqlstate == "0A000" and "cached plan" in str(error)
 
 
-class _Shared(Pooled):
+class _Shared(Identified):
     """What both sides have in common."""
 
     __slots__ = ("_cursor", "_pgconn", "raw_connection")
@@ -138,14 +148,16 @@ class Connection(_Shared):
 
     __slots__ = ()
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
-        super().__init__()
+    def __init__(self, raw: psycopg.Connection[Any], reopen: Any, patience: float) -> None:
+        super().__init__(reopen, patience)
         self.raw_connection = raw
         self._pgconn = raw.pgconn
         self._cursor = psycopg.RawCursor(raw)
 
     def fetch(self, sql: str, params: Params) -> Rows:
         """All rows."""
+        if self.asks and sql[0] not in READS:
+            self._ask()
         self.sql = sql
         try:
             cursor = self._cursor
@@ -164,6 +176,8 @@ class Connection(_Shared):
 
     def execute(self, sql: str, params: Params) -> int:
         """The number of changed rows."""
+        if self.asks and sql[0] not in READS:
+            self._ask()
         self.sql = sql
         try:
             return self._cursor.execute(sql, params).rowcount  # type: ignore[no-any-return]
@@ -175,6 +189,8 @@ class Connection(_Shared):
 
     def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Once for each row of values; all of them or none."""
+        if self.asks:
+            self._ask()
         self.sql = sql
         try:
             with self.raw_connection.transaction():
@@ -187,6 +203,8 @@ class Connection(_Shared):
 
     def raw(self, sql: str, params: Params) -> RawResult:
         """A statement of the user's own."""
+        if self.asks and sql[:1] not in READS:
+            self._ask()
         self.sql = sql
         try:
             # without parameters the simple protocol is used, which takes several statements
@@ -214,12 +232,36 @@ class Connection(_Shared):
             self.broken = True
             raise
 
-    begin = command
+    def begin(self, sql: str) -> None:
+        """Start a transaction; the first one asks where it is."""
+        if self.place is None:
+            self._locate()
+        self.command(sql)
+        self.began(sql)
 
     def end(self, sql: str) -> None:
-        """COMMIT or ROLLBACK."""
-        self.command(sql)
-        _check_committed(sql, self._cursor.statusmessage)
+        """COMMIT or ROLLBACK; when the answer to COMMIT is lost, the server is asked again."""
+        self.asks = False
+        try:
+            self.command(sql)
+        except Error as error:
+            if sql != "COMMIT" or not self.lost:
+                raise
+            settle(self, error)
+        else:
+            _check_committed(sql, self._cursor.statusmessage)
+
+    def _locate(self) -> None:
+        try:
+            self.place = place_of(self.fetch(WHERE, ()))
+        except Error:
+            if self.lost:
+                raise
+            self.place = NOWHERE
+
+    def _ask(self) -> None:
+        self.asks = False
+        self.xid = (self.fetch(WHICH, ()))[0][0]
 
     def ping(self) -> None:
         """Ask the server whether it is there."""
@@ -236,14 +278,16 @@ class AsyncConnection(_Shared):
 
     is_async = True
 
-    def __init__(self, raw: psycopg.AsyncConnection[Any]) -> None:
-        super().__init__()
+    def __init__(self, raw: psycopg.AsyncConnection[Any], reopen: Any, patience: float) -> None:
+        super().__init__(reopen, patience)
         self.raw_connection = raw
         self._pgconn = raw.pgconn
         self._cursor = psycopg.AsyncRawCursor(raw)
 
     async def fetch(self, sql: str, params: Params) -> Rows:
         """All rows."""
+        if self.asks and sql[0] not in READS:
+            await self._ask()
         self.sql = sql
         try:
             cursor = await self._cursor.execute(sql, params)
@@ -262,6 +306,8 @@ class AsyncConnection(_Shared):
 
     async def execute(self, sql: str, params: Params) -> int:
         """The number of changed rows."""
+        if self.asks and sql[0] not in READS:
+            await self._ask()
         self.sql = sql
         try:
             cursor = await self._cursor.execute(sql, params)
@@ -274,6 +320,8 @@ class AsyncConnection(_Shared):
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Once for each row of values; all of them or none."""
+        if self.asks:
+            await self._ask()
         self.sql = sql
         try:
             async with self.raw_connection.transaction():
@@ -286,6 +334,8 @@ class AsyncConnection(_Shared):
 
     async def raw(self, sql: str, params: Params) -> RawResult:
         """A statement of the user's own."""
+        if self.asks and sql[:1] not in READS:
+            await self._ask()
         self.sql = sql
         try:
             cursor = psycopg.AsyncRawCursor(self.raw_connection)
@@ -316,12 +366,36 @@ class AsyncConnection(_Shared):
             self.broken = True
             raise
 
-    begin = command
+    async def begin(self, sql: str) -> None:
+        """Start a transaction; the first one asks where it is."""
+        if self.place is None:
+            await self._locate()
+        await self.command(sql)
+        self.began(sql)
 
     async def end(self, sql: str) -> None:
-        """COMMIT or ROLLBACK."""
-        await self.command(sql)
-        _check_committed(sql, self._cursor.statusmessage)
+        """COMMIT or ROLLBACK; when the answer to COMMIT is lost, the server is asked again."""
+        self.asks = False
+        try:
+            await self.command(sql)
+        except Error as error:
+            if sql != "COMMIT" or not self.lost:
+                raise
+            await asettle(self, error)
+        else:
+            _check_committed(sql, self._cursor.statusmessage)
+
+    async def _locate(self) -> None:
+        try:
+            self.place = place_of(await self.fetch(WHERE, ()))
+        except Error:
+            if self.lost:
+                raise
+            self.place = NOWHERE
+
+    async def _ask(self) -> None:
+        self.asks = False
+        self.xid = (await self.fetch(WHICH, ()))[0][0]
 
     async def ping(self) -> None:
         """Ask the server whether it is there."""
