@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "base64",
     "difflib",
     "futures",
     "hashlib",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    import base64
     import concurrent.futures as futures
     import difflib
     import hashlib
@@ -53,6 +55,7 @@ else:
             setattr(self, name, found)
             return found
 
+    base64 = LateModule("base64")
     difflib = LateModule("difflib")
     futures = LateModule("concurrent.futures")
     hashlib = LateModule("hashlib")

@@ -30,6 +30,7 @@ QUERYSET = [
     "iterator",
     "last",
     "latest",
+    "page",
     "update",
     "update_or_create",
 ]

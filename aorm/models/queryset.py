@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aorm.connections import arun, astream, connections, run, stream
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
+from aorm.models.paging import Page, Paging
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
 from aorm.models.writing import Writing
@@ -33,7 +34,7 @@ CHUNK_SIZE = 2000
 REPR_OUTPUT_SIZE = 20
 
 
-class QuerySet(Writing, Generic[T]):
+class QuerySet(Writing, Paging, Generic[T]):
     """A lazy set of rows.
 
     Args:
@@ -244,6 +245,34 @@ class QuerySet(Writing, Generic[T]):
         self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
     ) -> dict[Any, T]:
         return await self._arun(self._in_bulk_operation(id_list, field_name))
+
+    def page(self, after: str | None = None, before: str | None = None, size: int = 20) -> Page[T]:
+        """Some results in the QuerySet's order, from behind or before a cursor.
+
+        `page = qs.order_by("-added").page(size=50)`, then `qs.page(after=page.next, size=50)`: each
+        page is found by the values of its neighbour, not by counting, so that it takes the same
+        time however far it is, and no row is shown twice or left out when others come or go.
+        Any order will do: of names, expressions, aggregates, mixed directions, with NULLs; where it
+        has ties the primary key decides.
+
+        Args:
+            after: the results behind this cursor, which is `next` of a page.
+            before: the results just before this cursor, which is `previous` of a page.
+            size: at most so many.
+        Returns:
+            A `Page`: the sequence of its `items`, with `next`, `previous`, `has_next`,
+            `has_previous`, and `cursor(index)` for a cursor of each item.  Where a cursor was
+            given, the row that it names counts as there still.
+        Raises:
+            QueryValueError: the cursor is none of this query, or the size is no number above 0.
+            QueryTypeError: the rows have no order in which they are found again.
+        """
+        return self._run(self._page_operation(after, before, size))
+
+    async def apage(
+        self, after: str | None = None, before: str | None = None, size: int = 20
+    ) -> Page[T]:
+        return await self._arun(self._page_operation(after, before, size))
 
     def explain(self, *, format: str | None = None, **options: Any) -> str:
         """The database's plan for this query."""

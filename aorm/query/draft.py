@@ -142,6 +142,7 @@ class Draft(State):
         self.annotations = {name: change(a) for name, a in self.annotations.items()}
         self.select = tuple(map(change, self.select))
         self.per = tuple(map(change, self.per))
+        self.hidden = tuple(map(change, self.hidden))
         if isinstance(self.group_by, tuple):
             self.group_by = tuple(map(change, self.group_by))
         self.order_by = tuple(

@@ -36,6 +36,7 @@ class State:
         "filtered_relations",
         "form",
         "group_by",
+        "hidden",
         "inner",
         "joins",
         "limit",
@@ -94,6 +95,8 @@ class State:
     assignments: tuple[tuple[Any, Any], ...]
     # A query of the model: its columns are what UPDATE or DELETE gives back.
     returning: Any
+    # Expressions that are selected behind all others, and are no part of the results.
+    hidden: tuple[Any, ...]
 
     def start(self, model: Any) -> None:
         """Become the query for all rows of a model."""
@@ -123,6 +126,7 @@ class State:
         self.inner = None
         self.assignments = ()
         self.returning = None
+        self.hidden = ()
 
     def copy_state(self, other: State) -> None:
         for name in State.__slots__:

@@ -34,6 +34,11 @@ class Loading(Compiler):
 
     def collect_outputs(self) -> None:
         """List the columns of the rows, and where each of them goes."""
+        self._shown_outputs()
+        for expression in self.draft.hidden:
+            self.outputs.append(Output(expression, None, hidden=True))
+
+    def _shown_outputs(self) -> None:
         draft = self.draft
         if draft.default_cols and draft.form[0] == "model":
             mask = _mask(draft)
