@@ -52,6 +52,13 @@ class ColumnTypes:
         template = connection.cast_types.get(self.get_internal_type())
         return self.db_type(connection) if template is None else self._filled(template, connection)
 
+    def parameter_type(self, connection: Any) -> str | None:
+        """The type to which a parameter is cast that is bound as text; None: it is no text.
+
+        It is for types whose values the drivers represent in ways of their own.
+        """
+        return None
+
     def db_parameters(self, connection: Any) -> dict[str, Any]:
         """Column type, check and (for texts) collation together."""
         return {"type": self.db_type(connection), "check": self.db_check(connection)}

@@ -211,7 +211,7 @@ def _same_fields(
     rows = rows.filter(**given)
     if not generated:
         return rows
-    return _alike(constraint, _with_own(rows, values_of(instance, model, exclude)), generated)
+    return _alike(constraint, with_own(rows, values_of(instance, model, exclude)), generated)
 
 
 def _same_expressions(
@@ -220,7 +220,7 @@ def _same_expressions(
     expressions = list(map(_plain, constraint.expressions))
     if any(depends_on(each, model, exclude) for each in expressions):
         return None
-    rows = _with_own(rows, values_of(instance, model, exclude))
+    rows = with_own(rows, values_of(instance, model, exclude))
     pairs = []
     for number, expression in enumerate(expressions):
         mine, own = f"_row_{number}", f"_instance_{number}"
@@ -238,7 +238,7 @@ def _plain(expression: Any) -> Any:
     return expression
 
 
-def _with_own(rows: Any, values: Values) -> Any:
+def with_own(rows: Any, values: Values) -> Any:
     """The rows, beside which the instance's values have names of their own."""
     for name, expression in values.items():
         rows = rows.alias(**{f"{OWN}{name}": expression.prefixed(OWN)})

@@ -61,10 +61,18 @@ def _arrays(fields: Sequence[Field[Any]], dialect: Dialect, first: int = 1) -> l
     """The parameters for whole columns; None where there cannot be any."""
     if not fields or not dialect.capabilities.array_parameters:
         return None
-    types = [element_type(field, dialect) for field in fields]
+    types = ["text" if dialect.cast(field) else element_type(field, dialect) for field in fields]
     if None in types:
         return None
     return [f"{dialect.placeholder(first + i)}::{kind}[]" for i, kind in enumerate(types)]
+
+
+def _read(fields: Sequence[Field[Any]], names: Sequence[str], dialect: Dialect) -> list[str]:
+    """The columns of such parameters, brought to the types that they were bound as texts for."""
+    return [
+        name + dialect.cast(field).removeprefix("::text")
+        for field, name in zip(fields, names, strict=True)
+    ]
 
 
 class Batch(Record):
@@ -107,10 +115,18 @@ class BulkInserter:
         arrays = _arrays(self.fields, dialect)
         self.array_sql: str | None = None
         if arrays is not None:
-            source = f"SELECT * FROM unnest({', '.join(arrays)})"
+            source = self._select(arrays)
             self.array_sql = self._sql(source, self.returning)
         self.most = rows_that_fit(len(self.fields), dialect) if arrays is None else _MOST_ROWS
         self._values_sql: dict[int, str] = {}
+
+    def _select(self, arrays: Sequence[str]) -> str:
+        names = [f"v{i}" for i in range(len(self.fields))]
+        columns = _read(self.fields, names, self.dialect)
+        if columns == names:
+            return f"SELECT * FROM unnest({', '.join(arrays)})"
+        source = f"unnest({', '.join(arrays)}) AS v ({', '.join(names)})"
+        return f"SELECT {', '.join(columns)} FROM {source}"
 
     def _sql(self, source: str, returning: Sequence[Field[Any]]) -> str:
         dialect = self.dialect
@@ -154,7 +170,8 @@ class BulkInserter:
         if not width:
             rows = [self._empty_row()] * count
         elif self.dialect.numbered:
-            marks = [mark(i + 1) for i in range(width * count)]
+            casts = list(map(self.dialect.cast, self.fields))
+            marks = [mark(i + 1) + casts[i % width] for i in range(width * count)]
             rows = [f"({', '.join(marks[i : i + width])})" for i in range(0, len(marks), width)]
         else:
             rows = [f"({', '.join([mark(1)] * width)})"] * count
@@ -230,7 +247,7 @@ class BulkUpdater:
         if arrays is not None:
             aliases = [f"v{i}" for i in range(len(both))]
             source = f"unnest({', '.join(arrays)}) AS v ({', '.join(aliases)})"
-            self.array_sql = self._sql(source, aliases)
+            self.array_sql = self._sql(source, _read(both, aliases, dialect))
         self.most = _MOST_ROWS if arrays else rows_that_fit(self.width, dialect)
 
     def _sql(self, source: str, columns: Sequence[str]) -> str:

@@ -71,6 +71,10 @@ class Compiler:
                 raise TypeError(f"{kind.__name__} has no SQL on {self.dialect.vendor}")
         return found
 
+    def cast(self, target: Any) -> str:
+        """What stands behind the mark of a parameter for a field."""
+        return self.dialect.cast(target)
+
     def list_condition(self, left: str, node: Any, param: Param) -> Rendered:
         """The condition that a value is in a list, which is one parameter."""
         template, encode = self.dialect.list_template(node, param, self)  # type: ignore[attr-defined]

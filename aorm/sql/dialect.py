@@ -52,6 +52,8 @@ class Values(Protocol):
 
     def conversion(self, dialect: Dialect, target: Any) -> Conversion | None: ...
 
+    def cast(self, dialect: Dialect, target: Any) -> str: ...
+
 
 class Dialect:
     """The spelling and the values of one kind of database; never changed after it was made."""
@@ -122,6 +124,14 @@ class Dialect:
     def placeholder(self, number: int) -> str:
         """The mark of the parameter with this number, counted from 1."""
         return f"${number}" if self.numbered else "?"
+
+    def parameter(self, number: int, target: Any) -> str:
+        """The mark of a parameter for a value of this field."""
+        return self.placeholder(number) + self.cast(target)
+
+    def cast(self, target: Any) -> str:
+        """What stands behind the mark of a parameter for this field; mostly nothing."""
+        return self.values.cast(self, target)
 
     def adapter(self, target: Any) -> Adapter | None:
         """What turns a prepared value of this field into what the drivers bind; None: nothing."""

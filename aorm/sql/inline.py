@@ -21,10 +21,17 @@ class BareCompiler(Compiler):
     """Names columns without their table."""
 
     bare_columns = True
+    #: Whether values are written out: a definition has no parameters.
+    literal = False
 
     def __init__(self, dialect: Dialect, draft: Draft, values: list[Any]) -> None:
         super().__init__(dialect, draft)
         self.values = values
+
+    def cast(self, target: Any) -> str:
+        """As everywhere; a literal needs no detour, which would not be immutable."""
+        found = super().cast(target)
+        return found.removeprefix("::text") if self.literal else found
 
     def list_condition(self, left: str, node: Any, param: Param) -> Rendered:
         """A list is written out: a definition has no parameters."""
@@ -58,6 +65,7 @@ def inline_sql(expression: Any, model: Any, dialect: Dialect) -> str:
         expression = Value(expression)
     resolved, draft, values = _resolved(expression, model, for_save=False)
     compiler = BareCompiler(dialect, draft, values)
+    compiler.literal = True
     try:
         sql, params = compiler.compile(resolved)
     except FullResultSet:

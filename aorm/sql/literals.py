@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from aorm.sql.dialect import Dialect
+from aorm.sql.dialects.postgresql_text import array_text
 from aorm.sql.dialects.sqlite_values import sqlite_any
 from aorm.sql.dialects.values import kind_of, plain
 
@@ -128,6 +129,7 @@ _POSTGRESQL: dict[type, Callable[[Any], str]] = {
     bytes: lambda value: f"'\\x{value.hex()}'::bytea",
     bytearray: lambda value: f"'\\x{value.hex()}'::bytea",
     memoryview: lambda value: f"'\\x{value.hex()}'::bytea",
+    list: lambda value: _postgresql_text(array_text(value)),
     datetime.datetime: _datetime,
     datetime.date: _typed("date"),
     datetime.time: _typed("time"),

@@ -23,6 +23,8 @@ from aorm.sql.compiler import Compiler, Rendered
 
 
 def render_param(node: e.Param, compiler: Compiler) -> Rendered:
+    if node._output_field is not None and (detour := compiler.cast(param_target(node))):
+        return f"%s{detour}", [node]
     if node.typed and compiler.dialect.capabilities.typed_parameters:
         cast = param_type(node, compiler)
         if cast:

@@ -80,7 +80,7 @@ def written(
     if not is_expression(value):
         try:
             bound = kept(opts, ("bind", dialect, field), lambda: binder(field, dialect)).function
-            return dialect.placeholder(first), [bound(value)]
+            return dialect.parameter(first, field), [bound(value)]
         except NotPlain:
             value = field.get_db_prep_save(value, connection=dialect)
     return value_sql(value, field, opts, dialect, first, insert)
@@ -114,7 +114,7 @@ class Inserter:
         self.fields = tuple(field for field in fields if not field.generated)
         self.returning = tuple(returning)
         self.conflict = conflict
-        marks = [dialect.placeholder(i + 1) for i in range(len(self.fields))]
+        marks = [dialect.parameter(i + 1, field) for i, field in enumerate(self.fields)]
         self.sql = self._sql(self.fields, marks, self.returning)
         self.params = instance_values(self.fields, dialect, True)
         self.row = row_values(self.fields, dialect)
@@ -254,7 +254,7 @@ class Updater:
             field for field in returning if not field.generated or _uses(field, self.fields)
         )
         self.keys = tuple(opts.pk_fields)
-        marks = [dialect.placeholder(i + 1) for i in range(len(self.fields))]
+        marks = [dialect.parameter(i + 1, field) for i, field in enumerate(self.fields)]
         self.sql = self._sql(self.fields, marks, len(marks) + 1, self.returning)
         self.params = instance_values(self.fields, dialect, False, self.keys)
         self.key = instance_values((), dialect, False, self.keys)
@@ -315,7 +315,7 @@ def _uses(generated: Any, fields: Iterable[Field[Any]]) -> bool:
 def key_sql(keys: Sequence[Field[Any]], dialect: Dialect, first: int) -> str:
     """The condition that names one row; its parameters are numbered from `first`."""
     return " AND ".join(
-        f"{dialect.quote(field.column)} = {dialect.placeholder(first + i)}"
+        f"{dialect.quote(field.column)} = {dialect.parameter(first + i, field)}"
         for i, field in enumerate(keys)
     )
 

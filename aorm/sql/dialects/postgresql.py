@@ -87,6 +87,9 @@ class PostgresqlDialect(Dialect):
         self, node: Any, param: Param, compiler: Compiler
     ) -> tuple[str, Callable[[list[Any]], Any] | None]:
         """`%s = ANY(…)` for a list in one parameter, and how the list is encoded."""
+        cast = self.cast(param_target(param)).removeprefix("::text")
+        if cast:
+            return f"%s IN (SELECT v{cast} FROM unnest(%%s::text[]) AS v)", None
         return f"%s = ANY(%%s::{self._element_type(param)}[])", None
 
     def _element_type(self, param: Param) -> str:

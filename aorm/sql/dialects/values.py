@@ -6,6 +6,8 @@
 2. Every adapter takes None and gives it back, and takes a value that is adapted already.
 3. What a field of the user overrides has the last word when reading (`from_db_value`, after the
    conversion here) and the first one when writing (`get_db_prep_value`, before the adapter).
+4. A field of a kind that is unknown here may bring `adapter_for(dialect)`, which makes a text, and
+   `conversion_for(dialect)`, with `parameter_type(dialect)` for the cast of that text.
 """
 
 from __future__ import annotations
@@ -219,7 +221,7 @@ class CommonValues:
         """What turns a prepared value into what the driver binds; None where nothing does."""
         expression, field = _split(target)
         field = column_field(field)
-        own = self.own_adapter(dialect, field, kind_of(field), expression)
+        own = self._adapter(dialect, field, expression)
         if not overrides(field, "get_db_prep_value"):
             return own
         theirs = field.get_db_prep_value
@@ -231,14 +233,31 @@ class CommonValues:
         """What turns what the driver returns into a value of the field; None: nothing."""
         expression, field = _split(target)
         column = column_field(field)
-        found = self.own_conversion(dialect, column, kind_of(column), expression)
+        brings = getattr(column, "conversion_for", None)
+        if brings is None:
+            found = self.own_conversion(dialect, column, kind_of(column), expression)
+        else:
+            found = brings(dialect)
         found = _then_user(found, column, dialect)
         return found if field is column else _then_user(found, field, dialect)
 
     def storing_adapter(self, dialect: Dialect, field: Any) -> Adapter | None:
         """The adapter for what `get_db_prep_save` gave and a column is going to hold."""
-        column = column_field(field)
-        return self.own_adapter(dialect, column, kind_of(column), False)
+        return self._adapter(dialect, column_field(field), False)
+
+    def _adapter(self, dialect: Dialect, field: Any, expression: bool) -> Adapter | None:
+        """The adapter that the field brings along, or that of the dialect for its kind."""
+        brings = getattr(field, "adapter_for", None)
+        if brings is not None:
+            return brings(dialect)  # type: ignore[no-any-return]
+        return self.own_adapter(dialect, field, kind_of(field), expression)
+
+    def cast(self, dialect: Dialect, target: Any) -> str:
+        """What stands behind the mark of a parameter for this field."""
+        field = column_field(_split(target)[1])
+        brings = getattr(field, "parameter_type", None)
+        kind = None if brings is None else brings(dialect)
+        return "" if kind is None else f"::text::{kind}"
 
     def direct(self, dialect: Dialect, field: Any) -> Direct | None:
         """How most values of a field are stored, in one expression; None where there is none."""

@@ -1,0 +1,1 @@
+"""What belongs to one kind of database, by Django's module names."""

@@ -1,0 +1,1 @@
+"""What belongs to PostgreSQL, by Django's module name."""
