@@ -90,6 +90,10 @@ class FieldError(Exception):
     """A query names a field, lookup or expression that does not fit."""
 
 
+class OutputFieldIsNoneError(FieldError):
+    """The type of an expression is not known, and no `output_field` names it."""
+
+
 class QueryError(Exception):
     """A query was put together in a way that has no meaning; nothing was sent to the database."""
 

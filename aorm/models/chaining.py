@@ -14,7 +14,7 @@ from aorm.errors import NotSupportedError, QueryTypeError
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
-from aorm.query.conditions import Q, argument, collect_value
+from aorm.query.conditions import Q, argument, check_keywords, collect_value
 from aorm.query.draft import Draft
 from aorm.query.expressions import F, Slots
 from aorm.query.filters import add_q
@@ -291,13 +291,6 @@ class Chaining:
     def all(self) -> Self:
         """A copy."""
         return self._chain()
-
-
-def check_keywords(names: Iterable[str]) -> None:
-    """QueryTypeError for keywords that steer a `Q` and are no lookups."""
-    wrong = sorted({"_connector", "_negated"}.intersection(names))
-    if wrong:
-        raise QueryTypeError(f"The following kwargs are invalid: {', '.join(map(repr, wrong))}")
 
 
 def base_query(model: Any) -> Query:

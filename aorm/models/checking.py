@@ -234,7 +234,7 @@ def _plain(expression: Any) -> Any:
     if isinstance(expression, str):
         return F(expression)
     while not getattr(expression, "constraint_validation_compatible", True):
-        expression = expression.get_source_expressions()[0]
+        expression = expression.get_expression_for_validation()
     return expression
 
 

@@ -1,5 +1,6 @@
 """Expressions, by Django's module name."""
 
+from aorm.errors import OutputFieldIsNoneError
 from aorm.query.expressions import (
     BaseExpression,
     Case,
@@ -44,6 +45,7 @@ __all__ = [
     "OrderBy",
     "OrderByList",
     "OuterRef",
+    "OutputFieldIsNoneError",
     "RawSQL",
     "Ref",
     "ResolvedOuterRef",

@@ -204,9 +204,10 @@ class Reading(Combining):
         """The expressions of `aggregate()` by name."""
         if self._query.distinct_fields:
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
-        for each in (*args, *kwargs.values()):
-            if not hasattr(each, "parametrised"):
-                raise QueryTypeError(f"QuerySet.aggregate() received non-expression(s): {each}.")
+        wrong = [e for e in (*args, *kwargs.values()) if not hasattr(e, "parametrised")]
+        if wrong:
+            shown = ", ".join(map(str, wrong))
+            raise QueryTypeError(f"QuerySet.aggregate() received non-expression(s): {shown}.")
         named: dict[str, Any] = {}
         for each in args:
             try:
@@ -353,8 +354,7 @@ def _without_rows(annotation: Any, values: Sequence[Any]) -> Any:
     if isinstance(annotation, Coalesce):
         found = (_without_rows(each, values) for each in annotation.get_source_expressions())
         return next((each for each in found if each is not None), None)
-    value = annotation.empty_result_set_value
-    return None if value is NotImplemented else value
+    return annotation.empty_result_set_value
 
 
 def _shown(value: Any) -> str:

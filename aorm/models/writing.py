@@ -24,7 +24,7 @@ from aorm.query import building
 from aorm.query.aggregates import Count
 from aorm.query.conditions import argument, collect_value
 from aorm.query.draft import Draft
-from aorm.query.expressions import Param, Slots
+from aorm.query.expressions import F, Param, Slots
 from aorm.query.filters import Scope
 from aorm.query.shapes import normalised, shape_of
 from aorm.sql.change import compile_delete, compile_update, returned_columns
@@ -357,7 +357,7 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
         if resolved.composite:
             raise FieldError(
                 "Composite primary keys expressions are not allowed in this query"
-                f" ({field.name}={value!r})."
+                f" ({field.name}={_named(value)})."
             )
         if resolved.contains_aggregate:
             raise FieldError(
@@ -388,6 +388,10 @@ def _check_single(field: Any, value: Any, resolved: Any) -> None:
             "Joined field references are not permitted in this query where they lead to several"
             f" rows ({field.name}={value!r}): choose one with a Subquery"
         )
+
+
+def _named(value: Any) -> str:
+    return f"F({value.name!r})" if type(value) is F else repr(value)
 
 
 def _assigned_converter(field: Any, value: Any) -> Any:

@@ -116,9 +116,13 @@ class Aggregate(Func):
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(str, self.source_expressions))
-        options = {"distinct": self.distinct, "filter": self.filter, "order_by": self.order_by}
-        shown = "".join(f", {k}={v}" for k, v in options.items() if v)
+        shown = "".join(f", {name}={value}" for name, value in self.shown_options().items())
         return f"{type(self).__name__}({arguments}{shown})"
+
+    def shown_options(self) -> dict[str, Any]:
+        """The options that its repr shows."""
+        options = {"distinct": self.distinct, "filter": self.filter, "order_by": self.order_by}
+        return {name: value for name, value in options.items() if value}
 
 
 class AnyValue(Aggregate):
@@ -253,25 +257,29 @@ class StringAgg(Aggregate):
         return self.source_expressions[0].output_field
 
 
-class _Spread(_NumericResult, Aggregate):
-    base = ""
-
-    def __init__(self, expression: Any, sample: bool = False, **extra: Any) -> None:
-        self.function = f"{self.base}_{'SAMP' if sample else 'POP'}"
-        super().__init__(expression, **extra)
-
-
-class StdDev(_Spread):
+class StdDev(_NumericResult, Aggregate):
     """The standard deviation of the population, or of a sample."""
 
-    base = "STDDEV"
     name = "StdDev"
     arity = 1
 
+    def __init__(self, expression: Any, sample: bool = False, **extra: Any) -> None:
+        self.function = "STDDEV_SAMP" if sample else "STDDEV_POP"
+        super().__init__(expression, **extra)
 
-class Variance(_Spread):
+    def shown_options(self) -> dict[str, Any]:
+        return {**super().shown_options(), "sample": self.function == "STDDEV_SAMP"}
+
+
+class Variance(_NumericResult, Aggregate):
     """The variance of the population, or of a sample."""
 
-    base = "VAR"
     name = "Variance"
     arity = 1
+
+    def __init__(self, expression: Any, sample: bool = False, **extra: Any) -> None:
+        self.function = "VAR_SAMP" if sample else "VAR_POP"
+        super().__init__(expression, **extra)
+
+    def shown_options(self) -> dict[str, Any]:
+        return {**super().shown_options(), "sample": self.function == "VAR_SAMP"}

@@ -130,6 +130,14 @@ _TEMPORAL_RESULTS: dict[tuple[str, str, str], Callable[[], Any]] = {
 }
 
 
+#: With these, two numbers that are not negative give another one.
+_NEVER_LESS = frozenset({"+", "*", "/", "%%", "^"})
+
+
+def _counts(field: Any) -> bool:
+    return isinstance(field, numbers.PositiveIntegerField)
+
+
 _BIT_OPERATORS = frozenset({"&", "|", "<<", ">>", "#"})
 
 
@@ -141,6 +149,8 @@ def combined_field(connector: str, left: Any, right: Any) -> Any:
         if (left is None) != (right is None) and _number(left or right):
             # The other operand is NULL: the result has this operand's kind.
             return left or right
+    if _counts(left) and _counts(right) and connector in _NEVER_LESS:
+        return numbers.PositiveIntegerField()
     a, b = _number(left), _number(right)
     if a and b:
         made = _NUMBERS.get(frozenset({a, b}))

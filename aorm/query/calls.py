@@ -124,7 +124,7 @@ class OrderByList(ExpressionList):
             return cls(param)
         raise QueryValueError(
             f"{context} must be either a string reference to a field, an expression,"
-            " or a list or tuple of them."
+            f" or a list or tuple of them not {param!r}."
         )
 
 
@@ -165,7 +165,7 @@ class NegatedExpression(ExpressionWrapper):
         super().__init__(expression, various.BooleanField())
 
     def __invert__(self) -> Any:
-        return self.expression
+        return self.expression.copy()
 
     @property
     def conditional(self) -> bool:  # type: ignore[override]

@@ -8,10 +8,10 @@ lookup with columns and joins, in a `Where`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
-from aorm.errors import FieldError
+from aorm.errors import FieldError, QueryTypeError
 from aorm.fields import various
 from aorm.query.expressions import (
     AND,
@@ -306,8 +306,16 @@ def _join_conditions(left: Any, right: Any, connector: str) -> Any:
     return Q(left)._combined(Q(right), connector)
 
 
+def check_keywords(names: Iterable[str]) -> None:
+    """QueryTypeError for keywords that steer a `Q` and are no lookups."""
+    wrong = sorted({"_connector", "_negated"}.intersection(names))
+    if wrong:
+        raise QueryTypeError(f"The following kwargs are invalid: {', '.join(map(repr, wrong))}")
+
+
 def _when_condition(condition: Any, lookups: dict[str, Any]) -> Any:
     if lookups:
+        check_keywords(lookups)
         if condition is None:
             return Q(**lookups)
         if getattr(condition, "conditional", False):

@@ -18,6 +18,7 @@ from aorm.query.expressions import (
     Value,
     int_kind,
 )
+from aorm.query.nodes import public_path
 from aorm.query.preparation import (
     Converter,
     NoneAtAll,
@@ -42,6 +43,9 @@ class Lookup(Expression):
     can_use_none_as_rhs = False
     takes_list = False
     template: str | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return object.__new__(cls)  # it is made of values, which a query must not keep
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
         self.lhs = lhs if hasattr(lhs, "resolve") else Value(lhs)
@@ -150,6 +154,10 @@ class Lookup(Expression):
             else:
                 found.extend(source.get_group_by_cols())
         return found
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """What makes this condition again: the path of its class, args and kwargs."""
+        return public_path(type(self)), (self.lhs, self.rhs), {}
 
     # --- the right side ----------------------------------
 

@@ -12,6 +12,7 @@ from aorm.query.nodes import (
     MAKERS,
     Combinable,
     Slots,
+    public_path,
 )
 
 
@@ -43,7 +44,20 @@ class F(Combinable):
         return F(f"{prefix}{self.name}")
 
     def replaced(self, replacements: dict[Any, Any]) -> Any:
-        return replacements.get(self, self)
+        found = replacements.get(self)
+        return self._transformed(replacements) if found is None else found
+
+    def _transformed(self, replacements: dict[Any, Any]) -> Any:
+        """What stands in the place of the first part of the name, with the rest applied to it."""
+        first, *transforms = str(self.name).split("__")
+        found = replacements.get(F(first)) if transforms else None
+        for name in transforms:
+            field = getattr(found, "_output_field_or_none", None)
+            transform = None if field is None else field.get_transform(name)
+            if transform is None:
+                return self
+            found = transform(found)
+        return self if found is None else found
 
     replace_expressions = replaced
 
@@ -84,6 +98,10 @@ class F(Combinable):
     def __hash__(self) -> int:
         return hash(self.shape)
 
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """What makes this reference again: the path of its class, args and kwargs."""
+        return public_path(type(self)), (self.name,), {}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 
@@ -123,7 +141,7 @@ class Sliced(F):
 
     def __repr__(self) -> str:
         stop = None if self.length is None else self.start - 1 + self.length
-        return f"{type(self).__name__}({self.source!r}, slice({self.start - 1}, {stop}))"
+        return f"{type(self).__name__}({self.source!r}, {slice(self.start - 1, stop)!r})"
 
 
 def sliced(source: Any, start: int, length: int | None) -> Any:

@@ -14,7 +14,7 @@ import copy
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from aorm.errors import FieldError, QueryValueError
+from aorm.errors import FieldError, OutputFieldIsNoneError, QueryValueError
 from aorm.query.shapes import freeze
 
 AND, OR, XOR = "AND", "OR", "XOR"
@@ -34,6 +34,20 @@ class Slots:
         first = self.next
         self.next += count
         return first
+
+
+#: Attributes of an instance that say nothing about what it is.
+INCIDENTAL = frozenset({"_shape", "_output_found", "_given"})
+
+
+class Computed:
+    """A property that a class, or an instance, may replace by a plain value."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else self.function(instance)
 
 
 class Combinable:
@@ -108,7 +122,8 @@ class Combinable:
         if self.conditional and getattr(other, "conditional", False):
             return MAKERS.condition(self, other, connector)
         raise NotImplementedError(
-            "&, | and ^ combine conditions; for bits use .bitand(), .bitor() and .bitxor()"
+            "&, | and ^ combine conditions."
+            " Use .bitand(), .bitor(), and .bitxor() for bitwise logical operations."
         )
 
     def __and__(self, other: Any) -> Any:
@@ -162,12 +177,20 @@ class Expression(Combinable):
     allows_composite_expressions: bool = False
     composite: bool = False
     constraint_validation_compatible: bool = True
-    empty_result_set_value: Any = None
+    #: What it gives where there are no rows; NotImplemented where only the database knows.
+    empty_result_set_value: Any = NotImplemented
     set_returning: bool = False
     allowed_default: bool = False
     is_summary: bool = False
     _output_field: Any = None
     _shape: Hashable | None = None
+    _given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = object.__new__(cls)
+        if args or kwargs:
+            made._given = (args, kwargs)
+        return made
 
     def __init__(self, output_field: Any = None) -> None:
         if output_field is not None:
@@ -200,8 +223,8 @@ class Expression(Combinable):
 
     def copy(self) -> Any:
         clone = copy.copy(self)
-        clone.__dict__.pop("_shape", None)
-        clone.__dict__.pop("_output_found", None)
+        for name in INCIDENTAL:
+            clone.__dict__.pop(name, None)
         return clone
 
     def mapped(self, change: Callable[[Any], Any]) -> Any:
@@ -236,7 +259,7 @@ class Expression(Combinable):
         options = tuple(
             (name, freeze(value))
             for name, value in self.__dict__.items()
-            if name not in self.operands and name not in ("_shape", "_output_found")
+            if name not in self.operands and name not in INCIDENTAL
         )
         sources = self.get_source_expressions()
         return (type(self), options, tuple(s if s is None else s.shape for s in sources))
@@ -311,21 +334,21 @@ class Expression(Combinable):
 
     # --- what it is ----------------------------------
 
-    @property
+    @Computed
     def contains_aggregate(self) -> bool:
         return any(s is not None and s.contains_aggregate for s in self.get_source_expressions())
 
-    @property
+    @Computed
     def contains_over_clause(self) -> bool:
         return any(s is not None and s.contains_over_clause for s in self.get_source_expressions())
 
-    @property
+    @Computed
     def contains_column_references(self) -> bool:
         return any(
             s is not None and s.contains_column_references for s in self.get_source_expressions()
         )
 
-    @property
+    @Computed
     def contains_subquery(self) -> bool:
         return any(s is not None and s.contains_subquery for s in self.get_source_expressions())
 
@@ -343,11 +366,18 @@ class Expression(Combinable):
             if found is None:
                 found = self._resolve_output_field()
             if found is None:
-                raise FieldError(
-                    f"the type of {type(self).__name__} is not known; name it: output_field=..."
+                raise OutputFieldIsNoneError(
+                    f"Cannot resolve expression type, unknown output_field: say what"
+                    f" {type(self).__name__} gives, output_field=..."
                 )
             self.__dict__["_output_found"] = found
         return found
+
+    @output_field.setter
+    def output_field(self, field: Any) -> None:
+        self._output_field = field
+        self.__dict__.pop("_shape", None)
+        self.__dict__.pop("_output_found", None)
 
     @property
     def field(self) -> Any:
@@ -407,6 +437,22 @@ class Expression(Combinable):
         """The text with `%s` for each parameter, and the parameters."""
         return compiler.render_standard(self, **options)  # type: ignore[no-any-return]
 
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """What makes this expression again: the path of its class, args and kwargs."""
+        return (public_path(type(self)), *self._given)
+
+    def get_expression_for_validation(self) -> Any:
+        """What of this expression an instance can be checked with; ValueError for several."""
+        if self.constraint_validation_compatible:
+            return self
+        sources = self.get_source_expressions()
+        if len(sources) != 1:
+            raise QueryValueError(
+                "Expressions with constraint_validation_compatible set to False must have"
+                " only one source expression."
+            )
+        return sources[0]
+
     # --- ordering ----------------------------------
 
     def asc(self, **options: Any) -> Any:
@@ -433,8 +479,59 @@ BaseExpression = Expression
 
 
 def comparable(values: tuple[Any, ...]) -> Hashable:
+    """Values in a form that is equal, and hashes alike, where they mean the same."""
+    return tuple(map(_comparable, values))
+
+
+def _comparable(value: Any) -> Hashable:
+    if isinstance(value, list | tuple):
+        return (list, comparable(tuple(value)))
     try:
-        hash(values)
+        hash(value)
     except TypeError:
-        return repr(values)
-    return tuple((type(value), value) for value in values)
+        return (type(value), repr(value))
+    return (type(value), value)
+
+
+_AT_HOME = frozenset(
+    [
+        "Case",
+        "Exists",
+        "Expression",
+        "ExpressionList",
+        "ExpressionWrapper",
+        "F",
+        "Func",
+        "Lookup",
+        "OrderBy",
+        "OuterRef",
+        "Q",
+        "RowRange",
+        "Subquery",
+        "Transform",
+        "Value",
+        "ValueRange",
+        "When",
+        "Window",
+        "WindowFrame",
+    ]
+)
+_PACKAGES = {
+    "aorm.query.functions": "aorm.models.functions",
+    "aorm.query.aggregates": "aorm.models",
+    "aorm.query.lookups": "aorm.models.lookups",
+    "aorm.query.related_lookups": "aorm.models.fields.related_lookups",
+    "aorm.query.json_lookups": "aorm.models.fields.json",
+    "aorm.query.": "aorm.models.expressions",
+}
+
+
+def public_path(cls: type) -> str:
+    """Where users import a class of expressions from."""
+    module, name = cls.__module__, cls.__qualname__
+    if module.startswith("aorm.query.") and name in _AT_HOME:
+        return f"aorm.models.{name}"
+    for prefix, package in _PACKAGES.items():
+        if module.startswith(prefix):
+            return f"{package}.{name}"
+    return f"{module}.{name}"

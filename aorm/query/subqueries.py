@@ -7,6 +7,7 @@ from typing import Any
 
 from aorm.fields import various
 from aorm.query.nodes import (
+    INCIDENTAL,
     Expression,
     Slots,
 )
@@ -96,7 +97,7 @@ class Subquery(Expression):
 
     def _make_shape(self) -> Hashable:
         options = {**self.__dict__, "template": self.template}
-        for name in ("source", "inner_values", "_shape", "_output_found"):
+        for name in ("source", "inner_values", *INCIDENTAL):
             options.pop(name, None)
         return (type(self), self.source.shape, freeze(options))
 

@@ -109,6 +109,9 @@ class Param(Expression):
     database cannot tell its type (`SELECT $1`), so that dialects which need a cast write one.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return object.__new__(cls)
+
     def __init__(
         self,
         slot: int,

@@ -19,7 +19,6 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aorm.errors import FieldError
 from aorm.fields.registry import hooks
 from aorm.late import inspect
 from aorm.query.expressions import Col
@@ -91,11 +90,7 @@ def conversion_of(expression: Any, dialect: Dialect) -> Conversion | None:
 
 
 def _usual_conversion(expression: Any, dialect: Dialect) -> Conversion | None:
-    try:
-        field = expression.output_field
-    except FieldError:
-        return None
-    target = field
+    field = target = expression.output_field
     if isinstance(expression, Col):
         target = expression.target
         while getattr(target, "is_relation", False) and hasattr(target, "target_field"):
@@ -187,13 +182,13 @@ class ObjectDecoder:
 
     def _choose(self) -> None:
         """Take the function that fits the hooks of the models as they are now."""
-        self.generation = hooks.generation()
+        generation = hooks.generation()
         plain = tuple([hooks.loads_plainly(model) for model in self.models])
         if plain not in self.made:
             self.made[plain] = guarded(
                 lambda careful: _objects(self.outputs, self.source, self.dialect, careful)
             )
-        self.current = self.made[plain]
+        self.current, self.generation = self.made[plain], generation
 
 
 def _all_sources(source: Source) -> list[Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from aorm.errors import FieldError, FullResultSet
@@ -93,6 +94,13 @@ def _bound(param: Any, values: list[Any], dialect: Dialect) -> Any:
     return value if adapter is None or value is None else adapter(value)
 
 
+def _shown(expression: Any, values: Sequence[Any]) -> Any:
+    """A resolved expression with its values, for an error."""
+    if isinstance(expression, Param):
+        return Value(values[expression.slot])
+    return expression.mapped(lambda each: _shown(each, values))
+
+
 def value_sql(
     expression: Any, field: Any, opts: Any, dialect: Dialect, first: int, insert: bool
 ) -> tuple[str, list[Any]]:
@@ -109,8 +117,8 @@ def value_sql(
             )
         if insert and getattr(each, "contains_column_references", False):
             raise ValueError(
-                f'Failed to insert expression "{expression}" on {field}. F() expressions can only'
-                " be used to update, not to insert."
+                f'Failed to insert expression "{_shown(resolved, values)}" on {field}.'
+                " F() expressions can only be used to update, not to insert."
             )
     rendered: Rendered = BareCompiler(dialect, draft, values).compile(resolved)
     sql, params = finish(rendered, dialect)

@@ -17,6 +17,7 @@ from aorm.query.comparable import comparable
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft
 from aorm.query.expressions import Col, OrderBy, OutputColumn, Param, Ref
+from aorm.query.functions.comparison import Coalesce
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
 from aorm.query.state import Fixed
@@ -32,7 +33,13 @@ from aorm.sql.windows import OverWindows
 
 
 class SelectCompiler(Ordering):
-    """Works out the clauses of one SELECT."""
+    """Works out the clauses of one SELECT.
+
+    Under `keep_empty` a query without rows is asked all the same: it aggregates, and only the
+    database knows what its expressions give then.
+    """
+
+    keep_empty = False
 
     #: Whether the columns of combined rows must have names for the query around.
     named = False
@@ -139,7 +146,7 @@ class SelectCompiler(Ordering):
     def statement(self, *, with_limits: bool = True, exists: bool = False) -> Rendered:
         """The text and parameters of the whole SELECT."""
         draft = self.draft
-        if draft.empty:
+        if draft.empty and not self.keep_empty:
             raise EmptyResultSet
         if draft.combinator is not None:
             return SetOperation(self, self.named).render(with_limits)
@@ -157,7 +164,7 @@ class SelectCompiler(Ordering):
             order = []
         if groups and draft.distinct_fields:
             raise NotImplementedError("annotate() + distinct(fields) is not implemented.")
-        where_sql, where_params = self._condition(where)
+        where_sql, where_params = self._row_condition(where)
         having_sql, having_params = self._condition(having)
         order_sql, order_params = self._order_clause(order)
         distinct, distinct_params = self._distinct()
@@ -242,6 +249,15 @@ class SelectCompiler(Ordering):
         table = self.quote("ordered")
         return f"WITH {table} ({columns}) AS ({sql}) SELECT {wanted} FROM {table}", params
 
+    def _row_condition(self, where: Where) -> Rendered:
+        try:
+            if not self.draft.empty:
+                return self._condition(where)
+        except EmptyResultSet:
+            if not self.keep_empty:
+                raise
+        return "1 = 0", []
+
     def _condition(self, where: Where) -> Rendered:
         if not where.children:
             return "", []
@@ -314,7 +330,8 @@ def from_clause(compiler: Compiler) -> Rendered:
             for annotation in draft.annotations.values()
             for each in annotation.walk()
         )
-        sql, params = SUBQUERY.render(draft.inner, compiler.dialect, named=named)
+        keep = getattr(compiler, "keep_empty", False)
+        sql, params = SUBQUERY.render(draft.inner, compiler.dialect, named=named, keep_empty=keep)
         return f" FROM ({sql}) {compiler.quote('subquery')}", params
     parts: list[str] = []
     params = []
@@ -374,15 +391,36 @@ def _compile_select(query: Query, dialect: Dialect) -> Compiled:
             " call one of these (or its asynchronous twin) on the query set"
         )
     compiler = SelectCompiler(query, dialect)
+    compiler.keep_empty = _gives_a_row_anyway(query)
     compiler.collect_outputs()
     try:
         rendered = compiler.statement()
     except EmptyResultSet:
         return Compiled("", tuple, _no_rows, empty=True, outputs=compiler.outputs)
+    for output in compiler.outputs:
+        if output.width == 1:
+            output.expression.output_field  # noqa: B018  raises where its type is not known
     sql, params = compiler.finished(rendered)
     bind = make_binder(params, dialect, query.slots)
     decode = decoder_of(compiler.outputs, compiler.source, query.form, dialect)
     return Compiled(sql, bind, decode, outputs=compiler.outputs)
+
+
+def _gives_a_row_anyway(query: Query) -> bool:
+    """Whether the query aggregates all rows, and what it gives without rows is not known."""
+    if query.form[0] != "dict" or query.select or query.default_cols or query.group_by is not None:
+        return False
+    selected = query.annotation_select.values()
+    aggregates = all(each.contains_aggregate for each in selected)
+    return aggregates and not all(map(_known_without_rows, selected))
+
+
+def _known_without_rows(expression: Any) -> bool:
+    if isinstance(expression, Coalesce):
+        return all(map(_known_without_rows, expression.get_source_expressions()))
+    return isinstance(expression, Param) or (
+        expression.empty_result_set_value is not NotImplemented
+    )
 
 
 def _no_rows(rows: Sequence[Any], loaded: Any) -> list[Any]:
@@ -390,7 +428,12 @@ def _no_rows(rows: Sequence[Any], loaded: Any) -> list[Any]:
 
 
 def render_inner(
-    query: Query, dialect: Dialect, *, exists: bool = False, named: bool = False
+    query: Query,
+    dialect: Dialect,
+    *,
+    exists: bool = False,
+    named: bool = False,
+    keep_empty: bool = False,
 ) -> Rendered:
     """A query inside another one: its text with `%s` marks."""
     if exists:
@@ -401,6 +444,7 @@ def render_inner(
         query = Query.frozen(draft)
     compiler = SelectCompiler(query, dialect)
     compiler.named = named
+    compiler.keep_empty = keep_empty
     compiler.collect_outputs()
     rendered = compiler.statement(exists=exists and query.group_by is None and not query.distinct)
     return rendered if exists else compiler.without_hidden(rendered)

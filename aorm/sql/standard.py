@@ -339,7 +339,7 @@ def sides(node: lk.Lookup, compiler: Compiler) -> LookupSides:
 
 
 def operand(node: Any, compiler: Compiler) -> Rendered:
-    sql, params = compiler.compile(node)
+    (sql,), params = operands([node], compiler)
     while isinstance(node, e.ExpressionWrapper):
         node = node.expression
     if isinstance(node, lk.Lookup | Where) and not _wraps_all(sql):
