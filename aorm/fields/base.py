@@ -242,7 +242,7 @@ class Field(RegisterLookupMixin, ColumnTypes, Typed[V, N]):
         return f"{self.model._meta.label}.{self.name}"
 
     def __repr__(self) -> str:
-        path = _public_path(type(self), "aorm.models.fields")
+        path = _public_path(type(self), _REPR_PACKAGES.get(type(self).__module__, _FIELDS))
         return f"<{path}>" if self.name is None else f"<{path}: {self.name}>"
 
     def __eq__(self, other: object) -> bool:
@@ -596,6 +596,15 @@ _SHOWN_AS_THEY_ARE = (
 def _load_field(app_label: str, model_name: str, field_name: str) -> Any:
     """What a pickled field refers to."""
     return apps.get_model(app_label, model_name)._meta.get_field(field_name)
+
+
+_FIELDS = "aorm.models.fields"
+_REPR_PACKAGES = {
+    "aorm.fields.relations": f"{_FIELDS}.related",
+    "aorm.fields.many_to_many": f"{_FIELDS}.related",
+    "aorm.fields.json": f"{_FIELDS}.json",
+    "aorm.fields.composite": f"{_FIELDS}.composite",
+}
 
 
 def _public_path(cls: type, package: str) -> str:

@@ -19,7 +19,8 @@ L = TypeVar("L", bound=type)
 listeners: list[Callable[[], None]] = []
 
 
-def _changed() -> None:
+def meanings_changed() -> None:
+    """Tell those who keep what names meant."""
     for listener in listeners:
         listener()
 
@@ -89,12 +90,12 @@ class RegisterLookupMixin:
 
     def _register_on_instance(self, lookup: L, lookup_name: str | None = None) -> L:
         self.__dict__.setdefault("instance_lookups", {})[lookup_name or _name_of(lookup)] = lookup
-        _changed()
+        meanings_changed()
         return lookup
 
     def _unregister_on_instance(self, lookup: Any, lookup_name: str | None = None) -> None:
         del self.instance_lookups[lookup_name or _name_of(lookup)]
-        _changed()
+        meanings_changed()
 
     @classmethod
     def _register_on_class(cls, lookup: L, lookup_name: str | None = None) -> L:
@@ -129,4 +130,4 @@ def _name_of(lookup: Any) -> str:
 
 def _forget_class_lookups() -> None:
     RegisterLookupMixin.get_class_lookups.__func__.cache_clear()  # type: ignore[attr-defined]
-    _changed()
+    meanings_changed()

@@ -22,6 +22,7 @@ from aorm.conf import settings
 from aorm.errors import FieldDoesNotExist, ImproperlyConfigured, listed
 from aorm.fields.composite import CompositePrimaryKey
 from aorm.fields.constraints import UniqueConstraint
+from aorm.fields.lookup_registry import meanings_changed
 from aorm.fields.registry import Apps, current_apps, hooks
 from aorm.fields.rels import PathInfo
 from aorm.late import inspect
@@ -184,6 +185,20 @@ class Options:
         self.derived: dict[Any, Any] = {}
         self.prepared = False
         self._get_fields_cache: dict[Any, FieldList] = {}
+
+    # --- what may change later ---------------------------------------------------------
+
+    @property
+    def ordering(self) -> Any:
+        """The order of query sets that say none; queries are made anew where it is changed."""
+        return self._ordering
+
+    @ordering.setter
+    def ordering(self, terms: Any) -> None:
+        changed = terms != getattr(self, "_ordering", terms)
+        self._ordering = terms
+        if changed:
+            meanings_changed()
 
     # --- preparation ------------------------------------------------------------------
 
@@ -492,7 +507,7 @@ class Options:
         """What `update_fields` may name."""
         all_names = set()
         for field in self.concrete_fields:
-            if not field.primary_key:
+            if not field.primary_key and field not in self.pk_fields:
                 all_names |= {field.name, field.attname}
         return frozenset(all_names)
 

@@ -278,6 +278,12 @@ class ForeignObject(RelatedField[V, N]):
     many_to_one = True
     rel_class: ClassVar[type[ForeignObjectRel]] = ForeignObjectRel
 
+    @classmethod
+    def _lookup_bases(cls) -> tuple[type, ...]:
+        """Relations have lookups of their own: those of columns do not compare objects."""
+        bases = cls.__mro__
+        return bases[: bases.index(ForeignObject) + 1]
+
     def __init__(
         self,
         to: Any,

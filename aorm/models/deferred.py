@@ -27,8 +27,10 @@ class DeferredAttribute:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        load(instance, self.field)
-        return instance.__dict__[self.field.attname]
+        held = instance.__dict__
+        if self.field.attname not in held:  # else a subclass has made it a data descriptor
+            load(instance, self.field)
+        return held[self.field.attname]
 
     def fetch_one(self, instance: Any) -> None:
         """Load the value for this instance."""
@@ -65,11 +67,7 @@ def load(instance: Any, field: Any) -> None:
         held[attname] = parent
         return
     if not instance._is_pk_set():
-        raise AttributeError(
-            "Cannot read a generated field from an unsaved model."
-            if field.generated
-            else f"Cannot retrieve deferred field {attname!r} from an unsaved model."
-        )
+        raise AttributeError(f"Cannot retrieve deferred field {attname!r} from an unsaved model.")
     if running_loop():
         kind = type(instance).__name__
         raise SynchronousOnlyOperation(

@@ -520,6 +520,7 @@ class QuerySet(Writing, Paging, Generic[T]):
             params=params,
             translations=translations,
             using=using or self._db,
+            fetch_mode=self._fetch_mode,
         ).prefetch_related(*self._prefetch_related_lookups)
 
     def extra(self, *args: Any, **kwargs: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 from aorm.connections import arun, connections, run
 from aorm.connections.raw import native
 from aorm.errors import FieldDoesNotExist
+from aorm.models.rows import loaded_for
 from aorm.operations.prefetch import prefetch_related_objects_operation
 from aorm.operations.routing import router
 from aorm.steps import Operation
@@ -16,6 +19,35 @@ from aorm.steps import Operation
 def column_names(result: Any) -> list[str]:
     """The names of a statement's columns."""
     return [column[0] for column in result.description or ()]
+
+
+class RawQuery:
+    """What a `RawQuerySet` asks; `str()` of it is the SQL, to be read by people."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+
+    def __str__(self) -> str:
+        return self._shown
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+
+def _adapted(value: Any, database: Any) -> Any:
+    """A date, time or moment as the columns of the database keep it."""
+    for kind, internal in _TEMPORAL:
+        if isinstance(value, kind):
+            return database.dialect.adapted(internal, value)
+    return value
+
+
+#: A datetime is a date, too.
+_TEMPORAL = (
+    (dt.datetime, "DateTimeField"),
+    (dt.date, "DateField"),
+    (dt.time, "TimeField"),
+)
 
 
 class RawQuerySet:
@@ -33,6 +65,7 @@ class RawQuerySet:
         translations: Mapping[str, str] | None = None,
         using: str | None = None,
         hints: dict[str, Any] | None = None,
+        fetch_mode: Any = None,
     ) -> None:
         self.raw_query = raw_query
         self.model = model
@@ -40,6 +73,7 @@ class RawQuerySet:
         self.translations = dict(translations or {})
         self._db = using
         self._hints = hints or {}
+        self._fetch_mode = fetch_mode
         self._result_cache: list[Any] | None = None
         self._prefetch_related_lookups: tuple[Any, ...] = ()
         self._prefetch_done = False
@@ -66,7 +100,13 @@ class RawQuerySet:
 
     def _clone(self) -> RawQuerySet:
         clone = type(self)(
-            self.raw_query, self.model, self.params, self.translations, self._db, self._hints
+            self.raw_query,
+            self.model,
+            self.params,
+            self.translations,
+            self._db,
+            self._hints,
+            self._fetch_mode,
         )
         clone._prefetch_related_lookups = self._prefetch_related_lookups
         return clone
@@ -81,7 +121,13 @@ class RawQuerySet:
         return [self.translations.get(name, name) for name in columns]
 
     def _statement(self) -> tuple[str, Sequence[Any]]:
-        return native(connections[self.db].vendor, self.raw_query, self.params or None)
+        database = connections[self.db]
+        params = self.params or None
+        if isinstance(params, Mapping):
+            params = {name: _adapted(value, database) for name, value in params.items()}
+        elif params is not None:
+            params = [_adapted(value, database) for value in params]
+        return native(database.vendor, self.raw_query, params)
 
     # --- results ----------------------------------
 
@@ -138,6 +184,7 @@ class RawQuerySet:
         fields.sort(key=lambda item: order[item[0]])
         names = [field.attname for field, _, _ in fields]
         found = []
+        loaded = loaded_for(database.alias, self._fetch_mode)
         for row in result.rows:
             values = [
                 row[place] if convert is None else convert(row[place])
@@ -146,7 +193,9 @@ class RawQuerySet:
             obj = self.model.from_db(database.alias, names, values)
             for name, place in others:
                 setattr(obj, name, row[place])
+            obj._loaded = loaded
             found.append(obj)
+        loaded.peers = [ref(obj) for obj in found]
         return found
 
     def __iter__(self) -> Iterator[Any]:
@@ -174,6 +223,11 @@ class RawQuerySet:
 
     def __getitem__(self, key: Any) -> Any:
         return list(self)[key]
+
+    @property
+    def query(self) -> RawQuery:
+        """The statement with its values, to be looked at."""
+        return RawQuery(self._shown())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._shown()}>"

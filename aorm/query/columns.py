@@ -26,7 +26,7 @@ class Col(Expression):
     def _make_shape(self) -> Hashable:
         return (Col, self.alias, self.target, field_key(self._output_field))
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         return self._output_field
 
@@ -62,7 +62,7 @@ class Ref(Expression):
         self.name = name
         self.source = source
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         return self.source.output_field
 

@@ -346,7 +346,7 @@ class Where(Expression):
         self.connector = connector
         self.negated = negated
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         return _BOOLEAN
 
@@ -411,7 +411,7 @@ class Never(Expression):
 
     conditional = True
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         return _BOOLEAN
 

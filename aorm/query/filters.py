@@ -410,11 +410,11 @@ def solve(draft: Draft, name: str, summarize: bool = False) -> tuple[list[str], 
 def build_lookup(draft: Draft, lookups: list[str], lhs: Any, rhs: Any) -> Any:
     """The condition of a column, lookups and transforms, and a value."""
     *transforms, last = lookups or ["exact"]
-    for name in transforms:
-        lhs = _transformed(lhs, name, lookups)
+    for number, name in enumerate(transforms):
+        lhs = _transformed(lhs, name, lookups[number:])
     lookup_class = lhs.get_lookup(last)
     if lookup_class is None:
-        lhs = _transformed(lhs, last, lookups)
+        lhs = _transformed(lhs, last, [last])
         last = "exact"
         lookup_class = lhs.get_lookup(last)
         if lookup_class is None:

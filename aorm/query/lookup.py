@@ -121,12 +121,7 @@ class Lookup(Expression):
         clone = self.copy()
         clone.lhs = self.lhs.resolve(scope)
         rhs = self.rhs
-        if isinstance(rhs, Arguments):
-            clone.rhs = Arguments(
-                item.resolve(scope) if hasattr(item, "resolve") else item for item in rhs
-            )
-        elif hasattr(rhs, "resolve"):
-            clone.rhs = rhs.resolve(scope)
+        clone.rhs = _resolved(rhs, scope)
         clone._settle()
         if scope.summarize:
             clone.is_summary = True
@@ -138,7 +133,7 @@ class Lookup(Expression):
             not hasattr(each, "resolve") or each.allowed_default for each in (self.lhs, self.rhs)
         )
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         return BOOLEAN
 
@@ -268,6 +263,12 @@ class Lookup(Expression):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.lhs!r}, {self.rhs!r})"
+
+
+def _resolved(value: Any, scope: Any) -> Any:
+    if isinstance(value, Arguments):
+        return Arguments(_resolved(item, scope) for item in value)
+    return value.resolve(scope) if hasattr(value, "resolve") else value
 
 
 class BuiltinLookup(Lookup):

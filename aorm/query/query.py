@@ -228,9 +228,10 @@ _roots: WeakSet[Query] = WeakSet()
 
 
 def _forget() -> None:
-    """Work steps out anew: a lookup that was registered may change what a name means."""
+    """Work steps out anew: a lookup or an ordering that changed may change what they mean."""
     for root in list(_roots):
         root.steps.clear()
+        root.compiled.clear()
 
 
 lookup_registry.listeners.append(_forget)

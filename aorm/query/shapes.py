@@ -76,7 +76,9 @@ class SubqueryShape:
 
 
 def is_structural(value: Any) -> bool:
-    """Whether a value is no value, but an expression, a condition or a query set."""
+    """Whether a value is no value, but an expression, a condition, a query set, or has one."""
+    if isinstance(value, list | tuple):
+        return any(map(is_structural, value))
     return hasattr(value, "parametrised") or hasattr(value, "as_subquery")
 
 

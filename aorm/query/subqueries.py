@@ -26,7 +26,7 @@ class QueryNode(Expression):
     def _make_shape(self) -> Hashable:
         return (QueryNode, self.query, self.base)
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         return self.query.output_field
 

@@ -42,7 +42,7 @@ class ColumnTuple(Expression):
     def columns(self) -> list[Col]:
         return [Col(self.alias, target) for target in self.targets]
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         return self._output_field
 
@@ -128,10 +128,21 @@ def _name(column: ColumnTuple) -> str:
     return repr(getattr(column.output_field, "name", "the field"))
 
 
+_QUERIES = (QueryNode, Subquery)
+
+
 class TupleLookup(Lookup):
     """A comparison of several columns with as many values."""
 
     lhs: ColumnTuple
+
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        super().__init__(lhs, rhs)
+        if isinstance(rhs, Expression) and not (rhs.composite or isinstance(rhs, _QUERIES)):
+            raise QueryValueError(
+                f"{self.lookup_name!r} subquery lookup of {_name(lhs)} only supports OuterRef and"
+                f" QuerySet objects (received {type(rhs).__name__!r})"
+            )
 
     def accept(self, given: Argument) -> Any:
         column, lookup = self.lhs, self.lookup_name
@@ -150,7 +161,15 @@ class TupleLookup(Lookup):
             self.rhs = rhs.source.copy() if isinstance(rhs, Subquery) else rhs
             self.accept_query(self.rhs)
         elif isinstance(rhs, Arguments):
-            self.rhs = Items(self._item(*pair) for pair in zip(self.lhs.sources, rhs, strict=True))
+            self.rhs = self._accept_items(rhs)
+
+    def _accept_items(self, items: Arguments) -> Items:
+        column = self.lhs
+        if len(items) != len(column):
+            raise QueryValueError(
+                f"{self.lookup_name!r} lookup of {_name(column)} must have {len(column)} elements"
+            )
+        return Items(map(self._item, column.sources, items))
 
     def _item(self, source: Any, item: Any) -> Any:
         if type(item) is not Argument:
@@ -202,7 +221,13 @@ class TupleLessThanOrEqual(TupleLookup, LessThanOrEqual):
 
 
 class TupleIn(TupleLookup, In):
-    """A list of keys: one parameter for each column, whatever the length of the list."""
+    """A list of keys: one parameter for each column, whatever the length of the list.
+
+    Where expressions are among the keys, each key is a comparison of its own.
+    """
+
+    def _accept_items(self, items: Arguments) -> Items:
+        return Items(TupleExact(self.lhs, item) for item in items)
 
     def _selecting(self, query: Any) -> Any:
         """The query of the columns that the relation refers to."""
@@ -223,7 +248,7 @@ class TupleIn(TupleLookup, In):
         column = self.lhs
         if not hasattr(given.sample, "__iter__"):
             raise QueryValueError(
-                f"'in' lookup of {_name(column)} must be a collection of tuples or lists, not"
+                f"'in' lookup of {_name(column)} must be a tuple or a list of keys, not"
                 f" {given.sample!r}"
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 import uuid
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -196,6 +197,16 @@ class RawSQL(Expression):
             p if isinstance(p, Param) else Value(p).parametrised(slots) for p in self.params
         ]
         return clone
+
+    def resolve(self, scope: Any) -> Any:
+        """This text; the tables of parents whose columns it names are joined."""
+        options = scope.draft.opts
+        for parent in options.all_parents if options.parents else ():
+            for field in parent._meta.local_fields:
+                if field.column and re.search(rf"\b{re.escape(field.column)}\b", self.sql, re.I):
+                    scope.ref(field.name)
+                    break
+        return super().resolve(scope)
 
     def shifted(self, offset: int) -> Any:
         clone = self.copy()

@@ -445,11 +445,11 @@ def render_tuple_in(node: tuples.TupleIn, compiler: Compiler) -> Rendered:
     left, left_params = compiler.compile(node.lhs)
     rhs = node.rhs
     if isinstance(rhs, lk.Items):
-        if all(isinstance(item, e.Param) for item in rhs):
-            sql, params = compiler.dialect.tuple_list(node, rhs, compiler)  # type: ignore[attr-defined]
-            return f"{left} IN ({sql})", [*left_params, *params]
-        parts, params = operands(rhs, compiler)
-        return f"{left} IN ({', '.join(parts)})", [*left_params, *params]
+        if all(isinstance(item, tuples.TupleExact) for item in rhs):
+            parts, params = operands(rhs, compiler)
+            return f"({' OR '.join(parts)})", params
+        sql, params = compiler.dialect.tuple_list(node, rhs, compiler)  # type: ignore[attr-defined]
+        return f"{left} IN ({sql})", [*left_params, *params]
     right, params = compiler.compile(rhs)
     return f"{left} IN {right}", [*left_params, *params]
 

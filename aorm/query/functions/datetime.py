@@ -282,7 +282,7 @@ class TruncBase(TimezoneMixin, Transform):
         self.tzinfo = tzinfo
         super().__init__(expression, output_field=output_field, **extra)
 
-    @property
+    @property  # type: ignore[misc]
     def output_field(self) -> Any:
         if self._fixed_field is not None:
             return self._fixed_field
