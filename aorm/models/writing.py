@@ -133,7 +133,7 @@ class Writing(Returning):
         if names <= concrete:
             # Fields that set themselves when an object is saved belong to it.
             for field in opts.local_concrete_fields:
-                if not (field.primary_key or type(field).pre_save is Field.pre_save):
+                if field not in opts.pk_fields and type(field).pre_save is not Field.pre_save:
                     names.add(field.name)
                     if field.name != field.attname:
                         names.add(field.attname)
