@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
 import psycopg
+from psycopg import waiting
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 
@@ -27,11 +29,15 @@ from aorm.connections.drivers.outcome import (
     place_of,
     settle,
 )
+from aorm.connections.sides import to_the_end
 from aorm.connections.urls import Address
 from aorm.errors import Error, InternalError
 
 LARGE = 1000  # rows
 PREPARE_AFTER = 2  # executions
+WAIT_INTERVAL = 0.1  # seconds; psycopg's own
+STOP_TIMEOUT = 5.0  # seconds
+ACTIVE = int(TransactionStatus.ACTIVE)
 IDLE = int(TransactionStatus.IDLE)  # looking it up in its enum takes longer than the comparison
 
 _cursor_numbers = count(1)
@@ -60,7 +66,7 @@ def async_opener(
 
     async def open_connection() -> AsyncConnection:
         try:
-            raw = await psycopg.AsyncConnection.connect(autocommit=True, **settings)
+            raw = await Stoppable.connect(autocommit=True, **settings)
         except psycopg.Error as error:
             raise converted(error) from error
         _prepare(raw, address)
@@ -271,6 +277,32 @@ class Connection(_Shared):
         self.raw_connection._prepared.clear()
 
 
+class Stoppable(psycopg.AsyncConnection[Any]):
+    """A connection of psycopg that has the server stop what was cancelled, and sees it through.
+
+    psycopg does so, too, but hangs up when it is cancelled again: the statement would go on.
+    """
+
+    async def wait(self, gen: Any, interval: float = WAIT_INTERVAL, **options: Any) -> Any:
+        """Drive a generator of psycopg's to its end."""
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval, **options)
+        except asyncio.CancelledError:
+            if self.pgconn.transaction_status == ACTIVE:
+                await to_the_end(self._stop(gen))
+            raise
+
+    async def _stop(self, gen: Any) -> None:
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await self.cancel_safe(timeout=STOP_TIMEOUT)
+                await waiting.wait_async(gen, self.pgconn.socket, WAIT_INTERVAL)
+        except psycopg.errors.QueryCanceled:
+            pass
+        except (psycopg.Error, OSError, TimeoutError):
+            self.pgconn.finish()
+
+
 class AsyncConnection(_Shared):
     """A connection that belongs to an event loop."""
 
@@ -453,9 +485,9 @@ class AsyncCursor:
 
     async def open(self, sql: str, params: Params) -> None:
         """Declare the cursor."""
-        if self._own:
-            await self._connection.command("BEGIN")
         try:
+            if self._own:
+                await self._connection.command("BEGIN")
             await self._cursor.execute(sql, params)
         except psycopg.Error as error:
             failure = self._connection._converted(error)
@@ -477,12 +509,20 @@ class AsyncCursor:
             raise
 
     async def close(self) -> None:
-        """Forget what was not read."""
-        if self._connection.broken:
-            self._connection.terminate()  # the cursor then has nothing left to ask the server
-        await self._cursor.close()
-        if self._own and not self._connection.lost:
-            await self._connection.command("ROLLBACK")
+        """Forget what was not read; a connection in doubt is asked nothing more."""
+        connection = self._connection
+        try:
+            if not (connection.broken or connection.lost):
+                await self._cursor.close()
+                if self._own:
+                    await connection.command("ROLLBACK")
+        except psycopg.Error as error:
+            raise connection._converted(error) from error
+        except BaseException:
+            connection.broken = True
+            raise
+        finally:
+            self._cursor._close()  # it warns when it is deleted, unless it counts as closed
 
 
 def _check_committed(sql: str, status: str | None) -> None:
