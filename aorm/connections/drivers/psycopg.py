@@ -283,8 +283,11 @@ class Stoppable(psycopg.AsyncConnection[Any]):
     psycopg does so, too, but hangs up when it is cancelled again: the statement would go on.
     """
 
-    async def wait(self, gen: Any, interval: float = WAIT_INTERVAL, **options: Any) -> Any:
+    async def wait(
+        self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None
+    ) -> Any:
         """Drive a generator of psycopg's to its end."""
+        options = {} if timeout is None else {"timeout": timeout}  # not there before 3.3
         try:
             return await waiting.wait_async(gen, self.pgconn.socket, interval, **options)
         except asyncio.CancelledError:
