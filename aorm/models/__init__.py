@@ -88,6 +88,7 @@ from aorm.query.expressions import (
     Value,
     When,
 )
+from aorm.query.filtered import FilteredRelation
 from aorm.query.json_lookups import JSONNull
 from aorm.query.lookups import Lookup
 from aorm.query.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
@@ -140,6 +141,7 @@ __all__ = [
     "F",
     "Field",
     "FieldDoesNotExist",
+    "FilteredRelation",
     "FloatField",
     "ForeignKey",
     "ForeignObject",

@@ -3,5 +3,6 @@
 from aorm.fields.lookup_registry import RegisterLookupMixin
 from aorm.models.deferred import DeferredAttribute
 from aorm.query.conditions import Q
+from aorm.query.filtered import FilteredRelation
 
-__all__ = ["DeferredAttribute", "Q", "RegisterLookupMixin"]
+__all__ = ["DeferredAttribute", "FilteredRelation", "Q", "RegisterLookupMixin"]

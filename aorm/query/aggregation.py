@@ -65,7 +65,7 @@ def _stand_on(draft: Draft, inner: Draft, summaries: dict[str, Any]) -> None:
     """Make another query the table of the draft."""
     draft.inner = Query.frozen(inner)
     draft.annotations = summaries
-    draft.joins, draft.refs = {}, {}
+    draft.joins, draft.refs, draft.filtered_relations = {}, {}, {}
     draft.where = type(draft.where)()
     draft.combinator, draft.combined = None, ()
     draft.per = ()

@@ -321,7 +321,10 @@ def check_deferred(draft: Draft) -> None:
     """FieldError where a name of `only()` or `defer()` is no field."""
     for name in draft.deferred[0]:
         opts = draft.opts
-        for part in name.split(LOOKUP_SEP):
+        for position, part in enumerate(name.split(LOOKUP_SEP)):
+            if position == 0 and part in draft.filtered_relations:
+                opts = draft.path([part]).steps[-1].to_opts
+                continue
             try:
                 field = opts.get_field(opts.pk.name if part == "pk" else part)
             except FieldDoesNotExist as error:
@@ -386,6 +389,9 @@ def combine(draft: Draft, other: Query, connector: str, offset: int) -> None:
         draft.where = Where()
     else:
         draft.where = draft.where.joined(where, connector) if where.children else draft.where
+    for name, route in right.filtered_relations.items():
+        if all(changed.get(alias, alias) in draft.joins for alias in route.aliases):
+            draft.filtered_relations.setdefault(name, route.relabeled(changed))
     for name, annotation in right.annotations.items():
         draft.annotations.setdefault(name, annotation.relabeled(changed))
     if right.select:

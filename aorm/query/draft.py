@@ -13,7 +13,7 @@ from typing import Any
 from aorm.errors import FieldError
 from aorm.late import difflib
 from aorm.query.expressions import Col, F, QueryNode, Ref, ResolvedOuterRef
-from aorm.query.joins import INNER, LOUTER, Join
+from aorm.query.joins import INNER, LOUTER, Join, Route
 from aorm.query.paths import LOOKUP_SEP, JoinInfo, Path, choices, names_to_path
 from aorm.query.state import State
 from aorm.query.tuples import column_at
@@ -64,7 +64,7 @@ class Draft(State):
         return alias
 
     def _new_alias(self, table: str) -> str:
-        if table not in self.joins and self.alias_prefix == "T" and not self._is_annotation(table):
+        if table not in self.joins and self.alias_prefix == "T":
             return table
         alias = f"{self.alias_prefix}{len(self.joins) + (self.alias_prefix == 'T')}"
         number = len(self.joins) + 1
@@ -72,13 +72,6 @@ class Draft(State):
             number += 1
             alias = f"{self.alias_prefix}{number}"
         return alias
-
-    def _is_annotation(self, name: str) -> bool:
-        return (
-            any(f.filtered_alias == name for f in self.filtered_relations.values())
-            if (self.filtered_relations)
-            else False
-        )
 
     def join(self, join: Join, reuse: Collection[str] | None) -> str:
         """The alias for a step: of an equal join that may be used again, or of a new one."""
@@ -94,10 +87,24 @@ class Draft(State):
             self.refs[alias] += 1
             return alias
         alias = self._new_alias(join.alias or join.table)
-        kind = LOUTER if join.nullable or self.joins[join.parent].kind == LOUTER else INNER  # type: ignore[index]
-        self.joins[alias] = join.replaced(alias=alias, kind=kind)
+        self.joins[alias] = join.replaced(alias=alias, kind=self.usual_kind(join))
         self.refs[alias] = 1
         return alias
+
+    def usual_kind(self, join: Join) -> str:
+        """How a table is joined where no condition needs its rows."""
+        if join.parent is None:
+            return INNER
+        outer = join.nullable or self.joins[join.parent].kind == LOUTER
+        return LOUTER if outer else INNER
+
+    def pass_through(self, route: Route) -> tuple[str, ...]:
+        """Count one more use of a filtered relation; the aliases of its tables."""
+        for alias in route.aliases:
+            self.refs[alias] += 1
+        for alias, count in route.needs:
+            self.refs[alias] += count
+        return route.aliases
 
     def unref(self, alias: str, count: int = 1) -> None:
         self.refs[alias] -= count
@@ -138,6 +145,14 @@ class Draft(State):
 
     def map_expressions(self, change: Callable[[Any], Any]) -> None:
         """Apply a function to every expression of this query."""
+        self._map_clauses(change)
+        if self.filtered_relations:
+            self.joins = {
+                alias: join if not join.filtered else join.replaced(filtered=change(join.filtered))
+                for alias, join in self.joins.items()
+            }
+
+    def _map_clauses(self, change: Callable[[Any], Any]) -> None:
         self.where = change(self.where)
         self.annotations = {name: change(a) for name, a in self.annotations.items()}
         self.select = tuple(map(change, self.select))
@@ -169,7 +184,10 @@ class Draft(State):
         self.refs = {aliases.get(alias, alias): count for alias, count in self.refs.items()}
         self.used_aliases = frozenset(aliases.get(a, a) for a in self.used_aliases)
         self.external_aliases = frozenset(aliases.get(a, a) for a in self.external_aliases)
-        self.map_expressions(lambda e: e.relabeled(aliases))
+        self.filtered_relations = {
+            name: route.relabeled(aliases) for name, route in self.filtered_relations.items()
+        }
+        self._map_clauses(lambda e: e.relabeled(aliases))
 
     def bump_prefix(self, other: State, exclude: Collection[str] = ()) -> None:
         """Take aliases that the query around does not have."""
@@ -188,9 +206,9 @@ class Draft(State):
     # --- names ----------------------------------
 
     def path(self, names: list[str], opts: Any = None, **options: Any) -> Path:
-        return names_to_path(
-            names, opts or self.opts, self.annotations, self.filtered_relations, **options
-        )
+        own = opts is None or opts is self.opts
+        relations = self.filtered_relations if own else {}
+        return names_to_path(names, opts or self.opts, self.annotations, relations, **options)
 
     def setup_joins(
         self,
@@ -226,21 +244,13 @@ class Draft(State):
             return column
 
         joins = [alias]
-        for step in path.steps:
-            filtered = getattr(step, "filtered_relation", None)
-            nullable = self.is_nullable(step.join_field) if step.direct else True
-            table = step.to_opts.db_table
-            join = Join(
-                filtered.alias if filtered is not None else table,
-                table,
-                parent=alias,
-                field=step.join_field,
-                nullable=nullable,
-                filtered=filtered,
-            )
-            allowed = reuse if step.m2m or filtered is not None else None
-            alias = self.join(join, allowed)
-            joins.append(alias)
+        steps = path.steps
+        route = self.filtered_relations.get(names[0]) if steps else None
+        if route is not None and steps[len(route.aliases) - 1].filtered_relation == route.name:
+            joins.extend(self.pass_through(route))
+            steps = steps[len(route.aliases) :]
+        for step in steps:
+            joins.append(self.join(self.join_of(step, joins[-1]), reuse if step.m2m else None))
         return JoinInfo(
             path.final_field,
             path.targets,
@@ -249,6 +259,12 @@ class Draft(State):
             path.steps,
             apply,
         )
+
+    def join_of(self, step: Any, parent: str) -> Join:
+        """The join of a step from a table."""
+        table = step.to_opts.db_table
+        nullable = self.is_nullable(step.join_field) if step.direct else True
+        return Join(table, table, parent=parent, field=step.join_field, nullable=nullable)
 
     def transformed(self, column: Any, name: str, error: FieldError | None = None) -> Any:
         """A column under a transform; FieldError with its lookups where there is none."""

@@ -278,9 +278,8 @@ class _Builder:
         step = before[-1]
         far = list(_remaining(self.draft, found, parts))
         names = far + rest
-        if truth or nothing:
-            inner = Draft.fresh(self.draft.model)
-            inner.slots = self.draft.slots
+        if truth or nothing or parts[0] in self.draft.filtered_relations:
+            inner = self._of_the_same_rows()
             add_q(inner, Q.create([(name, value)]), reuse_all=True)
             inner.where = inner.where.joined(
                 build_lookup(inner, [], inner.ref("pk"), OuterRef("pk").resolve(Scope(inner)))
@@ -320,6 +319,18 @@ class _Builder:
         resolved = exists.resolve(Scope(self.draft, reuse=self.used))
         clause = Where([resolved])
         return clause
+
+    def _of_the_same_rows(self) -> Draft:
+        """A query of the same model that knows the filtered relations of this one."""
+        inner = Draft.fresh(self.draft.model)
+        inner.slots = self.draft.slots
+        if self.draft.filtered_relations:
+            inner.filtered_relations = dict(self.draft.filtered_relations)
+            for alias, join in self.draft.joins.items():
+                inner.joins[alias] = join
+                inner.joins[alias] = join.replaced(kind=inner.usual_kind(join))
+            inner.refs = dict.fromkeys(inner.joins, 0)
+        return inner
 
     def _reused_alias(self, step: Any) -> str | None:
         for alias in self.used or ():

@@ -21,8 +21,7 @@ class Join(Record):
     kind: str = INNER
     field: Any = None  # the join field of the path: a foreign key or its reverse side
     nullable: bool = False
-    filtered: Any = None  # a further condition of the ON clause (FilteredRelation)
-    restriction: Any = None
+    filtered: Any = None  # a further condition of the ON clause, of a filtered relation
 
     @property
     def columns(self) -> tuple[tuple[Any, Any], ...]:
@@ -35,7 +34,7 @@ class Join(Record):
             self.table == other.table
             and self.parent == other.parent
             and self.field == other.field
-            and self.filtered is other.filtered
+            and self.filtered == other.filtered
         )
 
     def relabeled(self, aliases: dict[str, str]) -> Join:
@@ -43,6 +42,25 @@ class Join(Record):
             alias=aliases.get(self.alias, self.alias),
             parent=None if self.parent is None else aliases.get(self.parent, self.parent),
             filtered=None if self.filtered is None else self.filtered.relabeled(aliases),
+        )
+
+
+class Route(Record):
+    """A relation that goes by a name of its own, with a condition on its join.
+
+    Its tables are joined once for the whole query; whoever passes it needs a row of `aliases`,
+    and of the tables in `needs` that the condition is about, so often each.
+    """
+
+    name: str
+    relation_name: str
+    aliases: tuple[str, ...]
+    needs: tuple[tuple[str, int], ...]
+
+    def relabeled(self, aliases: dict[str, str]) -> Route:
+        return self.replaced(
+            aliases=tuple(aliases.get(alias, alias) for alias in self.aliases),
+            needs=tuple((aliases.get(alias, alias), count) for alias, count in self.needs),
         )
 
 

@@ -71,7 +71,16 @@ def names_to_path(
     targets: tuple[Any, ...] = ()
     position = -1
     for position, name in enumerate(names):
-        field, filtered = _field(name, opts, annotations if position == 0 else {}, relations)
+        filtered = relations.get(name) if position == 0 else None
+        if filtered is not None:
+            infos = filtered_steps(filtered, opts, relations)
+            _refuse_many(infos, allow_many, position, names_with_path, name, [])
+            steps.extend(infos)
+            names_with_path.append((name, infos))
+            final_field, targets = infos[-1].join_field, infos[-1].target_fields
+            opts = infos[-1].to_opts
+            continue
+        field = _field(name, opts, annotations if position == 0 else {})
         if field is None:
             position -= 1
             if position == -1 or fail_on_missing:
@@ -97,15 +106,8 @@ def names_to_path(
                 final_field = parents[-1].join_field
                 opts = parents[-1].to_opts
         if hasattr(field, "path_infos"):
-            infos = list(
-                field.get_path_info(filtered) if filtered is not None else field.path_infos
-            )
-            if not allow_many:
-                for inner, info in enumerate(infos):
-                    if info.m2m:
-                        current.extend(infos[: inner + 1])
-                        names_with_path.append((name, current))
-                        raise MultiJoin(position + 1, names_with_path)
+            infos = list(field.path_infos)
+            _refuse_many(infos, allow_many, position, names_with_path, name, current)
             steps.extend(infos)
             current.extend(infos)
             names_with_path.append((name, current))
@@ -122,17 +124,35 @@ def names_to_path(
     return Path(steps, final_field, targets, list(names[position + 1 :]))
 
 
-def _field(
-    name: str, opts: Any, annotations: Mapping[str, Any], relations: Mapping[str, Any]
-) -> tuple[Any, Any]:
+def _refuse_many(
+    infos: Sequence[Any],
+    allow_many: bool,
+    position: int,
+    names_with_path: list[tuple[str, list[Any]]],
+    name: str,
+    current: list[Any],
+) -> None:
+    """MultiJoin where a step is to-many and none is allowed."""
+    if allow_many:
+        return
+    for inner, info in enumerate(infos):
+        if info.m2m:
+            names_with_path.append((name, [*current, *infos[: inner + 1]]))
+            raise MultiJoin(position + 1, names_with_path)
+
+
+def filtered_steps(route: Any, opts: Any, relations: Mapping[str, Any]) -> list[Any]:
+    """The steps of a filtered relation; the last one is marked with its name."""
+    others = {name: each for name, each in relations.items() if name != route.name}
+    path = names_to_path(route.relation_name.split(LOOKUP_SEP), opts, {}, others)
+    *steps, last = path.steps
+    return [*steps, last.replaced(filtered_relation=route.name)]
+
+
+def _field(name: str, opts: Any, annotations: Mapping[str, Any]) -> Any:
     if name == "pk" and opts.pk is not None:
         name = opts.pk.name
     try:
-        return opts.get_field(name), None
+        return opts.get_field(name)
     except FieldDoesNotExist:
-        if name in annotations:
-            return annotations[name].output_field, None
-        if name in relations:
-            filtered = relations[name]
-            return opts.get_field(filtered.relation_name), filtered
-    return None, None
+        return annotations[name].output_field if name in annotations else None

@@ -197,7 +197,8 @@ class Query(State):
         found: list[Any] = []
         for query, _ in self.combined:
             found.extend(c for c in query.outer_columns() if c.alias not in self.joins)
-        for expression in (self.where, *self.annotations.values(), *self.select):
+        conditions = [join.filtered for join in self.joins.values() if join.filtered]
+        for expression in (self.where, *conditions, *self.annotations.values(), *self.select):
             for each in expression.walk():
                 if (
                     isinstance(each, Col)

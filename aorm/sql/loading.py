@@ -138,9 +138,30 @@ class Loading(Compiler):
             if rel.field.unique and not rel.many_to_many and name in names:
                 found.add(name)
                 self._backward(source, alias, rel, name, names, (mask or {}).get(name), depth)
+        if depth == 1:
+            for name in self.draft.filtered_relations:
+                if name in names:
+                    found.add(name)
+                    self._filtered(source, alias, name, names[name], (mask or {}).get(name))
         unknown = set(names) - found
         if unknown:
             self._refuse(unknown, opts, depth)
+
+    def _filtered(self, source: Source, alias: str, name: str, inner: Any, mask: Any) -> None:
+        """The objects of a filtered relation, as attributes of its name."""
+        info = self.draft.setup_joins([name], self.draft.opts, alias)
+        target = info.joins[-1]
+        related = self._object(info.opts.model, target, mask or None)
+        related.nullable = self.draft.joins[target].kind == LOUTER
+        related.name = related.cache = name
+        if len(info.joins) == 2:
+            # Behind a single join the way back is known, where it leads to one object.
+            back = info.final_field.remote_field
+            if not (back.one_to_many or back.many_to_many):
+                related.remote_cache = back.cache_attname
+        source.related.append(related)
+        if inner:
+            self._relations(related, target, inner, mask, 2, ())
 
     def _forward(
         self, source: Source, alias: str, field: Any, names: Any, mask: Any, depth: int
@@ -178,16 +199,17 @@ class Loading(Compiler):
             self._relations(related, target, names[name], mask, depth + 1, ())
 
     def _refuse(self, unknown: set[str], opts: Any, depth: int) -> None:
+        choices = [*_related_choices(opts), *(self.draft.filtered_relations if depth == 1 else ())]
         for name in unknown:
             if any(f.name == name for f in opts.fields):
                 raise FieldError(
                     f"Non-relational field given in select_related: {name!r}. Choices are:"
-                    f" {listed(_related_choices(opts))}"
+                    f" {listed(choices)}"
                 )
         wrong = ", ".join(map(repr, sorted(unknown)))
         raise FieldError(
             f"Invalid field name(s) given in select_related: {wrong}."
-            f" Choices are: {listed(_related_choices(opts))}"
+            f" Choices are: {listed(choices)}"
         )
 
 
@@ -218,7 +240,11 @@ def _mask(draft: Draft) -> dict[str, Any] | None:
         node = tree
         for part in name.split(LOOKUP_SEP):
             node = node.setdefault(part, {})
-    return _defer_mask(tree, draft.opts) if defer else _only_mask(tree, draft.opts)
+    filtered = {name: tree.pop(name) for name in draft.filtered_relations if name in tree}
+    mask = _defer_mask(tree, draft.opts) if defer else _only_mask(tree, draft.opts)
+    for name, inner in filtered.items():
+        mask[name] = _defer_mask(inner, draft.path([name]).steps[-1].to_opts)
+    return mask
 
 
 def _only_mask(tree: dict[str, Any], opts: Any) -> dict[str, Any]:

@@ -353,13 +353,23 @@ def from_clause(compiler: Compiler) -> Rendered:
             conditions.append(" = ".join(compiler.compile(each)[0] for each in pair))
         restriction = getattr(join.field, "get_extra_restriction", None)
         extra = restriction(alias, join.parent) if restriction is not None else None
-        for further in (extra, join.filtered.condition_on(alias) if join.filtered else None):
-            if further is not None:
-                sql, found = compiler.compile(further)
-                conditions.append(f"({sql})")
+        for further in (extra, join.filtered):
+            if further:
+                sql, found = _join_condition(compiler, further)
+                conditions.append(sql)
                 params += found
         parts.append(f" {join.kind} {table} ON ({' AND '.join(conditions)})")
     return f" FROM {''.join(parts)}" if parts else "", params
+
+
+def _join_condition(compiler: Compiler, condition: Any) -> Rendered:
+    try:
+        sql, params = compiler.compile(condition)
+    except EmptyResultSet:
+        return "(1 = 0)", []
+    except FullResultSet:
+        return "(1 = 1)", []
+    return f"({sql})", params
 
 
 def _lockable(source: Source, name: str) -> dict[str, int]:
