@@ -23,6 +23,8 @@ from support import Ask
 
 import aorm
 
+pytest_plugins = ["aorm.testing.plugin", "pytester"]
+
 SERVER_DIRECTORY = pytest.StashKey[Path]()
 
 
