@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,18 @@ class Project:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
-    def run(self, *arguments: str, url: str, asyncio: str = "no:asyncio") -> pytest.RunResult:
-        """Run pytest there, with the plugin, and with pytest-asyncio only where it is asked for."""
+    def run(self, *arguments: str, url: str, plugins: Sequence[str] = ()) -> pytest.RunResult:
+        """Run pytest there, with aorm's plugin and these, and without what this run has set."""
         inherited = os.environ.get("PYTHONPATH", "")
-        self._monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), inherited])))
+        self._monkeypatch.setenv(
+            "PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), inherited]))
+        )
         self._monkeypatch.setenv("DATABASE_URL", url)
+        self._monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         for name in "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_ADDOPTS":
             self._monkeypatch.delenv(name, raising=False)
-        return self._pytester.runpytest_subprocess(
-            "-p", "aorm.testing.plugin", "-p", asyncio, "-W", "error", *arguments
-        )
+        chosen = [part for name in ("aorm.testing.plugin", *plugins) for part in ("-p", name)]
+        return self._pytester.runpytest_subprocess(*chosen, "-W", "error", *arguments)
 
 
 @pytest.fixture

@@ -14,5 +14,5 @@ def test_the_examples_of_the_page_run(project, on):
     for name, text in re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
         project.write(name, text)
     # test_unittest.py comes last: it runs on the databases that the fixture of the others has made
-    project.run("--ignore=own", url=on).assert_outcomes(passed=12)
+    project.run("--ignore=own", url=on, plugins=["anyio"]).assert_outcomes(passed=12)
     project.run("own", url=on).assert_outcomes(passed=1)

@@ -96,13 +96,13 @@ def test_fixtures_and_tests_of_pytest_asyncio(authors, on):
     pytest.importorskip("pytest_asyncio")
     authors.write("test_async.py", ASYNC_TESTS)
     option = "asyncio_default_fixture_loop_scope=function"
-    result = authors.run("-o", option, url=on, asyncio="pytest_asyncio")
+    result = authors.run("-o", option, url=on, plugins=["pytest_asyncio.plugin"])
     result.assert_outcomes(passed=5)
 
 
 def test_each_worker_has_a_database(authors, on):
     authors.write("test_sync.py", TESTS)
-    authors.run("-n", "2", url=on).assert_outcomes(passed=4)
+    authors.run("-n", "2", url=on, plugins=["xdist"]).assert_outcomes(passed=4)
 
 
 def test_no_database_is_an_error_that_says_what_to_do(project):
@@ -112,12 +112,26 @@ def test_no_database_is_an_error_that_says_what_to_do(project):
     result.stdout.fnmatch_lines(["*call aorm.configure() in conftest.py, set DATABASE_URL*"])
 
 
-@pytest.mark.parametrize("arguments", ["True", "commits=True", "using='default'"])
-def test_a_wrong_marker_is_an_error(authors, arguments):
-    authors.write("test_wrong.py", f"import pytest\n@pytest.mark.aorm({arguments})\ndef test(): 1\n")
+WRONG = """
+import pytest
+
+@pytest.mark.aorm(True)
+def test_1(): pass
+
+@pytest.mark.aorm(commits=True)
+def test_2(): pass
+
+@pytest.mark.aorm(using="default")
+def test_3(): pass
+"""
+
+
+def test_a_wrong_marker_is_an_error(authors):
+    authors.write("test_wrong.py", WRONG)
     result = authors.run(url="sqlite://:memory:")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*marker*aorm*"])
+    result.assert_outcomes(errors=3)
+    wrong = "*the marker is aorm(commit=False, using=None), not *"
+    result.stdout.fnmatch_lines([wrong, wrong, "*`using` of the marker aorm is a list of aliases*"])
 
 
 def test_an_unmarked_test_has_no_transaction(authors):
