@@ -52,6 +52,26 @@ class ExecuteMany(Statement):
     __slots__ = ()
 
 
+class CopyIn(Step):
+    """COPY FROM STDIN of these lines; the reply is the number of rows."""
+
+    __slots__ = ("data", "sql")
+
+    def __init__(self, sql: str, data: str) -> None:
+        self.sql = sql
+        self.data = data
+
+
+class CopyOut(Step):
+    """COPY TO STDOUT; each piece goes to a function of bytes.  The reply is the number of rows."""
+
+    __slots__ = ("sql", "write")
+
+    def __init__(self, sql: str, write: Callable[[bytes], Any]) -> None:
+        self.sql = sql
+        self.write = write
+
+
 class Enter(Step):
     """Open a block: a transaction, or a savepoint inside one.  The reply is its token."""
 

@@ -17,6 +17,8 @@ QUERYSET = [
     "bulk_update",
     "bulk_upsert",
     "contains",
+    "copy_from",
+    "copy_to",
     "count",
     "create",
     "delete",

@@ -149,6 +149,12 @@ class Recording(_Noting):
     def cursor(self, sql: str, params: Any) -> Any:
         return self._timed(self.connection.cursor, sql, params)
 
+    def copy_in(self, sql: str, data: str) -> Any:
+        return self._timed(lambda sql: self.connection.copy_in(sql, data), sql)
+
+    def copy_out(self, sql: str, write: Any) -> Any:
+        return self._timed(lambda sql: self.connection.copy_out(sql, write), sql)
+
     def begin(self, sql: str) -> Any:
         return self._timed(self.connection.begin, sql)
 
@@ -184,6 +190,12 @@ class AsyncRecording(_Noting):
 
     async def cursor(self, sql: str, params: Any) -> Any:
         return await self._timed(self.connection.cursor, sql, params)
+
+    async def copy_in(self, sql: str, data: str) -> Any:
+        return await self._timed(lambda sql: self.connection.copy_in(sql, data), sql)
+
+    async def copy_out(self, sql: str, write: Any) -> Any:
+        return await self._timed(lambda sql: self.connection.copy_out(sql, write), sql)
 
     async def begin(self, sql: str) -> Any:
         return await self._timed(self.connection.begin, sql)

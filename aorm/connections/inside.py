@@ -42,6 +42,12 @@ class Inside:
     def raw(self, sql: str, params: Any) -> Any:
         return self.side.call(self.block, self.connection.raw, sql, params)
 
+    def copy_in(self, sql: str, data: str) -> Any:
+        return self.side.call(self.block, self.connection.copy_in, sql, data)
+
+    def copy_out(self, sql: str, write: Any) -> Any:
+        return self.side.call(self.block, self.connection.copy_out, sql, write)
+
     def cursor(self, sql: str, params: Any) -> Any:
         return self.side.call(self.block, self.connection.cursor, sql, params)
 

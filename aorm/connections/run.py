@@ -26,7 +26,18 @@ from aorm.connections.current import current_block, enter, leave
 from aorm.connections.inside import Inside
 from aorm.connections.sides import abegin, begin
 from aorm.connections.transaction import begin_sql, place_of_caller
-from aorm.steps import Call, Enter, Execute, ExecuteMany, Fetch, Leave, Operation, Statement
+from aorm.steps import (
+    Call,
+    CopyIn,
+    CopyOut,
+    Enter,
+    Execute,
+    ExecuteMany,
+    Fetch,
+    Leave,
+    Operation,
+    Statement,
+)
 
 R = TypeVar("R")
 
@@ -75,6 +86,10 @@ def _drive(operation: Operation[Any], step: Any, target: Any, database: Any) -> 
                     reply = target.execute_many(step.sql, step.params)
                 elif kind is Call:
                     reply = call_from_thread(step.function, *step.arguments)
+                elif kind is CopyIn:
+                    reply = target.copy_in(step.sql, step.data)
+                elif kind is CopyOut:
+                    reply = target.copy_out(step.sql, step.write)
                 elif kind is Enter:
                     target = _entered(target, step.savepoint, database)
                     reply = target.block
@@ -157,6 +172,10 @@ async def _adrive(operation: Operation[Any], step: Any, target: Any, database: A
                     reply = await target.execute_many(step.sql, step.params)
                 elif kind is Call:
                     reply = await call_from_loop(step.function, *step.arguments)
+                elif kind is CopyIn:
+                    reply = await target.copy_in(step.sql, step.data)
+                elif kind is CopyOut:
+                    reply = await target.copy_out(step.sql, step.write)
                 elif kind is Enter:
                     target = await _aentered(target, step.savepoint, database)
                     reply = target.block

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aorm.connections import arun, astream, connections, run, stream
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
+from aorm.models.copying import Copying
 from aorm.models.paging import Page, Paging
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
-from aorm.models.writing import Writing
 from aorm.sql.select import compile_select
 from aorm.steps import Fetch, Operation
 
@@ -34,7 +34,7 @@ CHUNK_SIZE = 2000
 REPR_OUTPUT_SIZE = 20
 
 
-class QuerySet(Writing, Paging, Generic[T]):
+class QuerySet(Copying, Paging, Generic[T]):
     """A lazy set of rows.
 
     Args:

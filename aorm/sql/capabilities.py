@@ -34,5 +34,6 @@ class Capabilities(Record):
     group_by_primary_key: bool = False  # the key stands for all columns of its table
     typed_parameters: bool = False  # a parameter outside of a comparison needs a cast
     time_zones: bool = False
+    copy: bool = False  # COPY .. FROM STDIN, COPY (..) TO STDOUT
     max_parameters: int | None = None
     explain_formats: frozenset[str] = frozenset()

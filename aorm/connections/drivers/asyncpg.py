@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from inspect import isawaitable
 from itertools import count
 from typing import Any
 
@@ -212,6 +213,45 @@ class Connection(Identified):
             described = tuple((c.name, c.type.oid, *[None] * 5) for c in columns)
             return RawResult(rows if columns else None, rowcount, described or None)
         except FAILURES as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    async def copy_in(self, sql: str, data: str) -> int:
+        """The number of rows that COPY has read from these lines."""
+        self.sql = sql
+        try:
+            return _changed(
+                await self._protocol.copy_in(sql, None, data.encode(), None, None, None)
+            )
+        except FAILURES as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    async def copy_out(self, sql: str, write: Callable[[bytes], Any]) -> int:
+        """The number of rows that COPY has written, each piece to this function."""
+        self.sql = sql
+        failure: BaseException | None = None
+
+        async def take(piece: bytes) -> None:
+            nonlocal failure
+            try:
+                done = write(bytes(piece))
+                if isawaitable(done):
+                    await done
+            except BaseException as error:
+                failure = error
+                raise
+
+        try:
+            return _changed(await self._protocol.copy_out(sql, take, None))
+        except FAILURES as error:
+            if failure is not None:
+                self.broken = True
+                raise failure from None
             raise self._converted(error) from error
         except BaseException:
             self.broken = True

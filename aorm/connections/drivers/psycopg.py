@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from inspect import isawaitable
 from itertools import count
 from typing import Any
 
@@ -31,7 +32,7 @@ from aorm.connections.drivers.outcome import (
 )
 from aorm.connections.sides import to_the_end
 from aorm.connections.urls import Address
-from aorm.errors import Error, InternalError
+from aorm.errors import Error, InternalError, QueryTypeError
 
 LARGE = 1000  # rows
 PREPARE_AFTER = 2  # executions
@@ -222,6 +223,40 @@ class Connection(_Shared):
             self.broken = True
             raise
 
+    def copy_in(self, sql: str, data: str) -> int:
+        """The number of rows that COPY has read from these lines."""
+        self.sql = sql
+        try:
+            cursor = psycopg.RawCursor(self.raw_connection)
+            with cursor.copy(sql) as copy:
+                copy.write(data)
+            return cursor.rowcount
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    def copy_out(self, sql: str, write: Callable[[bytes], Any]) -> int:
+        """The number of rows that COPY has written, each piece to this function."""
+        self.sql = sql
+        failure: BaseException | None = None
+        try:
+            cursor = psycopg.RawCursor(self.raw_connection)
+            with cursor.copy(sql) as copy:
+                for piece in copy:
+                    try:
+                        _refuse_coroutine(write(bytes(piece)))
+                    except BaseException as error:
+                        failure = error
+                        raise
+            return cursor.rowcount
+        except psycopg.Error as error:
+            raise failure or self._converted(error) from error
+        except BaseException:
+            self.broken = failure is None or not isinstance(failure, Exception)
+            raise
+
     def cursor(self, sql: str, params: Params) -> Cursor:
         """Rows piece by piece, by a cursor of the server."""
         self.sql = sql
@@ -383,6 +418,42 @@ class AsyncConnection(_Shared):
             self.broken = True
             raise
 
+    async def copy_in(self, sql: str, data: str) -> int:
+        """The number of rows that COPY has read from these lines."""
+        self.sql = sql
+        try:
+            cursor = psycopg.AsyncRawCursor(self.raw_connection)
+            async with cursor.copy(sql) as copy:
+                await copy.write(data)
+            return cursor.rowcount
+        except psycopg.Error as error:
+            raise self._converted(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    async def copy_out(self, sql: str, write: Callable[[bytes], Any]) -> int:
+        """The number of rows that COPY has written, each piece to this function."""
+        self.sql = sql
+        failure: BaseException | None = None
+        try:
+            cursor = psycopg.AsyncRawCursor(self.raw_connection)
+            async with cursor.copy(sql) as copy:
+                async for piece in copy:
+                    try:
+                        done = write(bytes(piece))
+                        if isawaitable(done):
+                            await done
+                    except BaseException as error:
+                        failure = error
+                        raise
+            return cursor.rowcount
+        except psycopg.Error as error:
+            raise failure or self._converted(error) from error
+        except BaseException:
+            self.broken = failure is None or not isinstance(failure, Exception)
+            raise
+
     async def cursor(self, sql: str, params: Params) -> AsyncCursor:
         """Rows piece by piece, by a cursor of the server."""
         self.sql = sql
@@ -526,6 +597,16 @@ class AsyncCursor:
             raise
         finally:
             self._cursor._close()  # it warns when it is deleted, unless it counts as closed
+
+
+def _refuse_coroutine(done: Any) -> None:
+    if isawaitable(done):
+        if hasattr(done, "close"):
+            done.close()
+        raise QueryTypeError(
+            "a coroutine function cannot take what a synchronous connection sends: this call, or"
+            " the transaction that it is in, has one"
+        )
 
 
 def _check_committed(sql: str, status: str | None) -> None:

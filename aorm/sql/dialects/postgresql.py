@@ -159,6 +159,7 @@ POSTGRESQL = PostgresqlDialect(
         group_by_primary_key=True,
         typed_parameters=True,
         time_zones=True,
+        copy=True,
         explain_formats=frozenset({"JSON", "TEXT", "XML", "YAML"}),
     ),
     renderers={
