@@ -44,9 +44,9 @@ def test_the_error_lists_the_statements():
 
 
 def test_no_statement_where_one_was_expected():
-    with pytest.raises(AssertionError, match="expected 3 statements, but 0 ran"):
-        with assert_num_queries(3):
-            pass
+    expected = "expected 3 statements, but 0 ran"
+    with pytest.raises(AssertionError, match=expected), assert_num_queries(3):
+        pass
 
 
 def test_a_failing_block_fails_with_its_own_error():
@@ -136,9 +136,9 @@ async def test_captured_callbacks_are_called_on_a_loop():
             aorm.on_commit(coroutine)
             aorm.on_commit(lambda: seen.append(Author.objects.count()))
         assert seen == [0, 0]
-        with pytest.raises(SynchronousOnlyOperation):
-            with capture_on_commit_callbacks(execute=True):
-                pass
+        refused = capture_on_commit_callbacks(execute=True)
+        with pytest.raises(SynchronousOnlyOperation), refused:
+            pass
 
 
 def test_callbacks_of_a_failing_block_are_not_called():
@@ -162,12 +162,12 @@ def test_the_failure_of_a_robust_callback_is_logged(caplog):
 
 
 async def test_capturing_needs_a_tests_transaction():
-    with pytest.raises(TransactionManagementError, match="rolled_back"):
-        with capture_on_commit_callbacks():
-            pass
+    capture = capture_on_commit_callbacks()
+    with pytest.raises(TransactionManagementError, match="rolled_back"), capture:
+        pass
     async with aorm.atomic():
         with pytest.raises(TransactionManagementError, match="rolled_back"):
-            async with capture_on_commit_callbacks():
+            async with capture:
                 pass
 
 
