@@ -5,6 +5,7 @@ from aorm.connections.bridge import async_to_sync, sync_to_async
 from aorm.connections.capture import CapturedQuery, capture_queries
 from aorm.connections.current import detached
 from aorm.connections.databases import Database, Databases, connections
+from aorm.connections.explain import Runtime, explain_runtime
 from aorm.connections.manual import (
     aget_rollback,
     aon_commit,
@@ -35,6 +36,7 @@ __all__ = [
     "CapturedQuery",
     "Database",
     "Databases",
+    "Runtime",
     "aget_rollback",
     "aon_commit",
     "arun",
@@ -51,6 +53,7 @@ __all__ = [
     "commit",
     "connections",
     "detached",
+    "explain_runtime",
     "get_autocommit",
     "get_connection",
     "get_rollback",

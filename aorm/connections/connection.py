@@ -10,9 +10,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 from aorm.records import Record
+
+_numbers = count(1)
 
 Rows = list[Any]
 Params = Sequence[Any]
@@ -30,11 +33,12 @@ class RawResult(Record):
 class Pooled:
     """What a pool notes on a connection; drivers' connections derive from it."""
 
-    __slots__ = ("broken", "expires", "holder", "lost", "sql", "used_at")
+    __slots__ = ("broken", "expires", "holder", "lost", "number", "sql", "used_at")
 
     is_async = False
 
     def __init__(self) -> None:
+        self.number = next(_numbers)  # among all connections of this process
         self.expires = 0.0
         self.used_at = 0.0
         self.holder: Any = None
@@ -45,6 +49,10 @@ class Pooled:
     def last_sql(self) -> str:
         """The statement that was sent last."""
         return self.sql
+
+    def server_process(self) -> int | None:
+        """The number of the server's process that serves it, where there is one."""
+        return None
 
     def idle(self) -> bool:
         """Whether the connection may be used by the next one: sound, and in no transaction."""

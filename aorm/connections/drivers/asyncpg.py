@@ -325,6 +325,10 @@ class Connection(Identified):
         except FAILURES:
             self.raw_connection.terminate()
 
+    def server_process(self) -> int | None:
+        """The number of PostgreSQL's process."""
+        return int(self.raw_connection.get_server_pid())
+
     def idle(self) -> bool:
         """In no transaction, and sound."""
         return not (self.broken or self.lost or self._protocol.is_in_transaction())

@@ -127,6 +127,10 @@ class _Shared(Identified):
     _cursor: Any
     _pgconn: Any
 
+    def server_process(self) -> int | None:
+        """The number of PostgreSQL's process."""
+        return int(self._pgconn.backend_pid)
+
     def idle(self) -> bool:
         """In no transaction, and sound."""
         return self._pgconn.transaction_status == IDLE and not (self.broken or self.lost)
