@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import pickle
 from decimal import Decimal
 
@@ -10,7 +11,13 @@ import pytest
 from shop.models import Author, Book, Shelf, Tag
 from support import needs
 
-from aorm.errors import FieldDoesNotExist, FieldError, IntegrityError, QueryValueError
+from aorm.errors import (
+    FieldDoesNotExist,
+    FieldError,
+    IntegrityError,
+    NotSupportedError,
+    QueryValueError,
+)
 from aorm.models import F, Value
 from aorm.models.functions import Concat, Lower
 
@@ -334,3 +341,45 @@ async def test_a_plan_is_explained(ask):
 async def test_an_unknown_way_to_explain_is_refused(ask, options):
     with pytest.raises(QueryValueError):
         await ask(Book.objects.all().explain, **options)
+
+
+@needs("distinct_on")
+async def test_a_plan_in_a_format_and_with_options(ask):
+    plan = await ask(Book.objects.filter(pages=1).explain, format="json", costs=False)
+    assert json.loads(plan)[0]["Plan"]["Node Type"]
+
+
+async def test_a_named_row_can_be_pickled(ask, database):
+    await ask(Author.objects.create, name="Ada", age=36)
+    row = await ask(Author.objects.values_list("name", "age", named=True).get)
+    again = pickle.loads(pickle.dumps(row))
+    assert again == row
+    assert (again.name, again.age) == ("Ada", 36)
+
+
+@pytest.mark.parametrize("size", [0, -1])
+async def test_chunks_have_at_least_one_row(ask, size):
+    with pytest.raises(ValueError, match="strictly positive"):
+        if ask.face == "sync":
+            await ask.in_thread(Author.objects.iterator, size)
+        else:
+            async for _ in Author.objects.aiterator(size):
+                pass
+
+
+async def test_a_dictionary_is_no_condition(ask):
+    with pytest.raises(FieldError, match="Cannot parse keyword query as dict"):
+        Author.objects.filter({"name": "x"})
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, r"annotate\(name=RawSQL.* filter\(RawSQL.* FilteredRelation.* order_by\(RawSQL"),
+        ({"select": {"a": "1"}}, r"use annotate\(name=RawSQL\(sql, params\)\) for select$"),
+        ({"where": ["1 = 1"], "params": [1]}, r"use filter\(RawSQL\("),
+    ],
+)
+def test_extra_points_to_its_replacement(options, text):
+    with pytest.raises(NotSupportedError, match=text):
+        Author.objects.extra(**options)

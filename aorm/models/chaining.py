@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
-from aorm.errors import NotSupportedError, QueryTypeError
+from aorm.errors import FieldError, NotSupportedError, QueryTypeError
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
@@ -263,8 +263,9 @@ class Chaining:
         check_keywords(kwargs)
         for each in args:
             if not hasattr(each, "parametrised") and not isinstance(each, tuple):
-                raise QueryTypeError(
-                    f"{each!r} is no condition: give Q objects, conditional expressions or keywords"
+                raise FieldError(
+                    f"Cannot parse keyword query as {type(each).__name__}: {each!r} is no"
+                    " condition; give Q objects, conditional expressions or keywords"
                 )
         return self._with_q(~Q(*args, **kwargs) if negate else Q(*args, **kwargs))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 from aorm.errors import QueryTypeError
-from aorm.models.chaining import Chaining, check_keywords
+from aorm.models.chaining import Chaining
 from aorm.models.shaping import Shaping
 from aorm.query import building
-from aorm.query.conditions import Q, argument, collect_value
+from aorm.query.conditions import Q, argument, check_keywords, collect_value
 from aorm.query.draft import Draft
 from aorm.query.expressions import AND, OR, XOR, Slots
 from aorm.query.set_operations import combine_rows, combined_columns, condition_over

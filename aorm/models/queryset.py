@@ -32,6 +32,12 @@ T = TypeVar("T", covariant=True)
 R = TypeVar("R")
 CHUNK_SIZE = 2000
 REPR_OUTPUT_SIZE = 20
+INSTEAD_OF_EXTRA = {
+    "select": "annotate(name=RawSQL(sql, params)) for select",
+    "where": "filter(RawSQL(sql, params, output_field=BooleanField())) for where",
+    "tables": "relations, FilteredRelation or Exists(...) for tables",
+    "order_by": "order_by(RawSQL(sql, params).desc()) for order_by",
+}
 
 
 class QuerySet(Copying, Paging, Generic[T]):
@@ -275,7 +281,14 @@ class QuerySet(Copying, Paging, Generic[T]):
         return await self._arun(self._page_operation(after, before, size))
 
     def explain(self, *, format: str | None = None, **options: Any) -> str:
-        """The database's plan for this query."""
+        """The database's plan for this query.
+
+        Args:
+            format: "text", "json", "xml" or "yaml" on PostgreSQL.
+            options: those of EXPLAIN on PostgreSQL (`analyze=True`, `buffers=True`, ...).
+
+        Raises ValueError for a format or an option that the database does not have.
+        """
         return self._run(self._explain_operation(format, options))
 
     async def aexplain(self, *, format: str | None = None, **options: Any) -> str:
@@ -321,7 +334,7 @@ class QuerySet(Copying, Paging, Generic[T]):
             yield from results
 
     async def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[T]:
-        size = self._chunk_size(chunk_size or CHUNK_SIZE)
+        size = self._chunk_size(CHUNK_SIZE if chunk_size is None else chunk_size)
         statement, compiled = self._statement()
         if statement is None:
             return
@@ -523,12 +536,21 @@ class QuerySet(Copying, Paging, Generic[T]):
             fetch_mode=self._fetch_mode,
         ).prefetch_related(*self._prefetch_related_lookups)
 
-    def extra(self, *args: Any, **kwargs: Any) -> Any:
-        """Not part of aorm: `annotate()` with `RawSQL` says the same, safely."""
+    def extra(
+        self,
+        select: Any = None,
+        where: Any = None,
+        params: Any = None,
+        tables: Any = None,
+        order_by: Any = None,
+        select_params: Any = None,
+    ) -> Any:
+        """Not part of aorm: the NotSupportedError says what to write in its place."""
         self._not_combined("extra")
+        given = {"select": select, "where": where, "tables": tables, "order_by": order_by}
+        ways = [INSTEAD_OF_EXTRA[name] for name, value in given.items() if value]
         raise NotSupportedError(
-            "extra() is not part of aorm: use annotate(name=RawSQL(sql, params)), or filter() with"
-            " a RawSQL condition"
+            f"extra() is not part of aorm: use {'; '.join(ways or INSTEAD_OF_EXTRA.values())}"
         )
 
     @classmethod

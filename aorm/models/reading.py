@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from aorm.errors import (
     QueryTypeError,
     QueryValueError,
 )
+from aorm.late import json
 from aorm.models.combining import Combining
 from aorm.models.rows import loaded_for
 from aorm.operations.prefetch import prefetch_related_objects_operation
@@ -24,6 +24,7 @@ from aorm.query.expressions import Param, Slots
 from aorm.query.functions.comparison import Coalesce
 from aorm.query.query import Query
 from aorm.query.state import Fixed
+from aorm.sql.named_rows import row_class
 from aorm.sql.select import compile_select
 from aorm.steps import Operation, fetch
 
@@ -264,7 +265,7 @@ class Reading(Combining):
             return {row[0]: row[1] for row in rows}
         if kind == "named":
             own = field_name in names
-            made: Any = namedtuple("Row", names if own else [field_name, *names])  # type: ignore[misc]
+            made = row_class(tuple(names) if own else (field_name, *names))
             return {row[0]: made._make(row[1:] if own else row) for row in rows}
         return {row[0]: row[1:] for row in rows}
 
@@ -358,4 +359,4 @@ def _without_rows(annotation: Any, values: Sequence[Any]) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return str(value)
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)

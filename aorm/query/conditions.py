@@ -20,6 +20,7 @@ from aorm.query.expressions import (
     XOR,
     Combinable,
     Expression,
+    F,
     QueryNode,
     Slots,
 )
@@ -93,7 +94,7 @@ class Q(Combinable):
         if _connector not in self.connectors:
             raise ValueError(f"_connector must be one of {AND!r}, {OR!r}, {XOR!r}, or None.")
         self.children: list[Any] = [
-            *args,
+            *map(_normalised_pair, args),
             *((name, normalised(value)) for name, value in sorted(kwargs.items())),
         ]
         self.connector = _connector or AND
@@ -175,15 +176,11 @@ class Q(Combinable):
 
     def referenced_names(self) -> Iterator[str]:
         """The names of the lookups and fields in this condition."""
-        for child in self.children:
-            if type(child) is tuple:
-                yield child[0]
-                if hasattr(child[1], "walk"):
-                    yield from (e.name for e in child[1].walk() if hasattr(e, "name"))
-            elif isinstance(child, Q):
-                yield from child.referenced_names()
-            else:
-                yield from (e.name for e in child.walk() if hasattr(e, "name"))
+        for each in self.walk():
+            if isinstance(each, Q):
+                yield from (child[0] for child in each.children if type(child) is tuple)
+            elif isinstance(each, F):
+                yield each.name
 
     @property
     def referenced_base_fields(self) -> set[str]:
@@ -273,7 +270,7 @@ class Q(Combinable):
             isinstance(other, Q)
             and type(self) is type(other)
             and (self.connector, self.negated) == (other.connector, other.negated)
-            and self.children == other.children
+            and list(map(_comparable, self.children)) == list(map(_comparable, other.children))
         )
 
     def __hash__(self) -> int:
@@ -285,6 +282,19 @@ class Q(Combinable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
+
+
+def _normalised_pair(child: Any) -> Any:
+    if type(child) is tuple and len(child) == 2:
+        return (child[0], normalised(child[1]))
+    return child
+
+
+def _comparable(child: Any) -> Any:
+    """A child of a condition for comparison: of which kind a list is does not matter."""
+    if type(child) is tuple and isinstance(child[1], list):
+        return (child[0], tuple(child[1]))
+    return child
 
 
 def prefixed_value(value: Any, prefix: str) -> Any:

@@ -102,8 +102,8 @@ class Draft(State):
         """Count one more use of a filtered relation; the aliases of its tables."""
         for alias in route.aliases:
             self.refs[alias] += 1
-        for alias, count in route.needs:
-            self.refs[alias] += count
+        for alias, times in route.needs:
+            self.refs[alias] += times
         return route.aliases
 
     def unref(self, alias: str, count: int = 1) -> None:

@@ -28,7 +28,6 @@ class Capabilities(Record):
     stored_generated_columns: bool = True
     comments: bool = False
     inline_foreign_keys_only: bool = False  # no ALTER TABLE .. ADD CONSTRAINT
-    slices_in_compounds: bool = False
     aggregate_order_by: bool = False
     distinct_on_many: bool = False
     group_by_primary_key: bool = False  # the key stands for all columns of its table
@@ -36,4 +35,3 @@ class Capabilities(Record):
     time_zones: bool = False
     copy: bool = False  # COPY .. FROM STDIN, COPY (..) TO STDOUT
     max_parameters: int | None = None
-    explain_formats: frozenset[str] = frozenset()

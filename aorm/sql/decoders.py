@@ -15,7 +15,6 @@ from __future__ import annotations
 import keyword
 import re
 import weakref
-from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from aorm.query.expressions import Col
 from aorm.query.tuples import ColumnTuple
 from aorm.sql.conversions import special_conversion
 from aorm.sql.dialect import Conversion, Dialect
+from aorm.sql.named_rows import row_class
 
 Decode = Callable[[Sequence[Any], Any], list[Any]]
 
@@ -353,7 +353,7 @@ def _plain(
     elif kind == "flat":
         result = f"[{texts[0]} for {columns} in rows]"
     elif kind == "named":
-        row: Any = namedtuple("Row", [str(output.key) for _, output in shown])  # type: ignore[misc]
+        row = row_class(tuple(str(output.key) for _, output in shown))
         make = writer.name(row._make, "make")
         result = f"[{make}(({', '.join(texts)},)) for {columns} in rows]"
     elif whole:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aorm.errors import QueryValueError, listed
 from aorm.query import lookups as lk
 from aorm.query.expressions import CombinedExpression, Param, TemporalSubtraction
 from aorm.sql.capabilities import Capabilities
@@ -14,6 +13,7 @@ from aorm.sql.compiler import Compiler, Rendered
 from aorm.sql.dialect import DIALECTS, Dialect
 from aorm.sql.dialects import types
 from aorm.sql.dialects.values import PostgresqlValues
+from aorm.sql.explain import explain_on_postgresql
 from aorm.sql.functions import FUNCTIONS, POSTGRESQL_FUNCTIONS
 from aorm.sql.json import JSON, POSTGRESQL_JSON
 from aorm.sql.standard import STANDARD, render_combined, sides
@@ -68,18 +68,6 @@ _ARRAY_TYPES = {
 }
 
 
-_EXPLAIN_OPTIONS = frozenset(
-    {
-        *("analyze", "verbose", "costs", "settings", "generic_plan", "buffers", "wal", "timing"),
-        *("summary", "memory"),
-    }
-)
-
-
-def _switch(value: Any) -> str:
-    return "true" if value else "false"
-
-
 class PostgresqlDialect(Dialect):
     """PostgreSQL's way with lists: arrays."""
 
@@ -114,21 +102,8 @@ class PostgresqlDialect(Dialect):
         return f"SELECT * FROM unnest({arrays})", list(params)
 
     def explain_prefix(self, format: str | None, options: Mapping[str, Any]) -> str:
-        """The words before a SELECT that ask for its plan, with options of EXPLAIN.
-
-        Raises QueryValueError for a format or an option that PostgreSQL has not.
-        """
-        known = self.capabilities.explain_formats
-        if format is not None and format.upper() not in known:
-            raise QueryValueError(f"{format} is not a recognized format; there are {listed(known)}")
-        unknown = [name for name in options if name.lower() not in _EXPLAIN_OPTIONS]
-        if unknown:
-            raise QueryValueError(
-                f"Unknown options: {listed(unknown)}; there are {listed(_EXPLAIN_OPTIONS)}"
-            )
-        words = [] if format is None else [f"FORMAT {format.upper()}"]
-        words += [f"{name.upper()} {_switch(value)}" for name, value in options.items()]
-        return f"EXPLAIN ({', '.join(words)})" if words else "EXPLAIN"
+        """The words before a SELECT that ask for its plan."""
+        return explain_on_postgresql(format, options)
 
     def limit_sql(self, limit: bool, offset: bool) -> str:
         """The clause that cuts the result to a number of rows."""
@@ -153,14 +128,12 @@ POSTGRESQL = PostgresqlDialect(
         index_operator_classes=True,
         nulls_distinct=True,
         comments=True,
-        slices_in_compounds=True,
         aggregate_order_by=True,
         distinct_on_many=True,
         group_by_primary_key=True,
         typed_parameters=True,
         time_zones=True,
         copy=True,
-        explain_formats=frozenset({"JSON", "TEXT", "XML", "YAML"}),
     ),
     renderers={
         **STANDARD,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aorm.errors import QueryValueError, listed
 from aorm.fields.numbers import DecimalField
 from aorm.late import json
 from aorm.query import lookups as lk
@@ -17,6 +16,7 @@ from aorm.sql.dialect import DIALECTS, Dialect
 from aorm.sql.dialects import types
 from aorm.sql.dialects.sqlite_functions import FUNCTIONS
 from aorm.sql.dialects.sqlite_values import SqliteValues
+from aorm.sql.explain import explain_on_sqlite
 from aorm.sql.functions import FUNCTIONS as COMMON_FUNCTIONS
 from aorm.sql.functions import SQLITE_FUNCTIONS
 from aorm.sql.json import JSON, SQLITE_JSON
@@ -107,13 +107,7 @@ class SqliteDialect(Dialect):
 
     def explain_prefix(self, format: str | None, options: Mapping[str, Any]) -> str:
         """The words before a SELECT that ask for its plan."""
-        if format is not None:
-            raise QueryValueError(
-                f"SQLite explains a query in one form only: there is no format {format!r}"
-            )
-        if options:
-            raise QueryValueError(f"SQLite has no options of EXPLAIN: {listed(options)}")
-        return "EXPLAIN QUERY PLAN"
+        return explain_on_sqlite(format, options)
 
     def limit_sql(self, limit: bool, offset: bool) -> str:
         """The clause that cuts the result to a number of rows."""
