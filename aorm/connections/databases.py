@@ -138,7 +138,7 @@ class Database:
             if loop not in self.async_pools:
                 name = self.address.async_driver
                 connect = self._opener(name, "async_opener" if name == "psycopg" else "opener")
-                make = lazy.async_pools().AsyncPool
+                make = lazy.jobs().JobPool if self.hops else lazy.async_pools().AsyncPool
                 self.async_pools[loop] = make(self.alias, self.address, connect)
             return self.async_pools[loop]
 

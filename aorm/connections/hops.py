@@ -34,18 +34,22 @@ class Drive:
 
     __slots__ = ("block", "callbacks", "connection", "database", "ended", "inner", "operation")
 
-    def __init__(
-        self, operation: Operation[Any], connection: Any, database: Any, block: Block | None
-    ) -> None:
+    def __init__(self, operation: Operation[Any], database: Any, block: Block | None) -> None:
         self.operation = operation
-        self.connection = connection
         self.database = database
         self.block = block
         self.ended = False
         self.callbacks: list[Any] = []
+        self.connection: Any = None
+        self.inner: Any = None
+
+    def start(self, connection: Any, step: Any) -> Any:
+        """Runs on the thread of the connection, first of all; answers as `go` does."""
+        self.connection = connection
         self.inner = connection.inner
         if capture.watching:
-            self.inner = capture.watched(self.inner, database.alias)
+            self.inner = capture.watched(self.inner, self.database.alias)
+        return self.go(step)
 
     def go(self, step: Any) -> Any:
         """Runs on the thread: answers Finished, or the step that the loop must do."""
@@ -144,28 +148,21 @@ class Drive:
             note_failed_write(self.block, step.sql, error)
 
 
-async def drive(operation: Operation[Any], step: Any, connection: Any, database: Any) -> Any:
-    """Drive an operation on a borrowed connection."""
-    driving = Drive(operation, connection, database, None)
-    try:
-        outcome = await connection.hop(copy_context().run, driving.go, step)
-    except lazy.asyncio_module().CancelledError as error:
-        outcome = await _told(driving, error)
-    if type(outcome) is Finished:
-        return outcome.value
-    if driving.block is not None:
-        driving.block.transaction.side.free()
-    return await _driven(driving, outcome)
-
-
 async def drive_inside(operation: Operation[Any], step: Any, block: Block) -> Any:
     """Drive an operation inside an open transaction, in one turn up to each call of user code."""
     transaction = block.transaction
-    driving = Drive(operation, transaction.connection, transaction.database, block)
-    return await _driven(driving, await _hop(driving, driving.go, step))
+    driving = Drive(operation, transaction.database, block)
+    driving.connection = connection = transaction.connection
+    return await driven(driving, await _hop(driving, driving.start, connection, step))
 
 
-async def _driven(driving: Drive, outcome: Any) -> Any:
+async def thrown(driving: Drive, error: BaseException) -> Any:
+    """The rest of an operation into which a failure is thrown where it stopped for user code."""
+    return await driven(driving, await _hop(driving, driving.throw, error))
+
+
+async def driven(driving: Drive, outcome: Any) -> Any:
+    """The rest of an operation that has come this far."""
     while type(outcome) is not Finished:
         try:
             reply = await _beside(driving, outcome)
@@ -176,13 +173,13 @@ async def _driven(driving: Drive, outcome: Any) -> Any:
     return outcome.value
 
 
-async def _hop(driving: Drive, function: Any, argument: Any) -> Any:
+async def _hop(driving: Drive, function: Any, *arguments: Any) -> Any:
     side = None
     if driving.block is not None:
         side = driving.block.transaction.side
         await side.take(driving.block)
     try:
-        return await driving.connection.hop(copy_context().run, function, argument)
+        return await driving.connection.hop(copy_context().run, function, *arguments)
     except lazy.asyncio_module().CancelledError as error:
         return await _told(driving, error)
     finally:

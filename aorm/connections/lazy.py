@@ -50,6 +50,11 @@ def async_pools() -> Any:
     return import_module(f"{_PACKAGE}.apool")
 
 
+def jobs() -> Any:
+    """The module `jobs`, which imports asyncio."""
+    return import_module(f"{_PACKAGE}.jobs")
+
+
 def asyncio_module() -> Any:
     """The module `asyncio`."""
     return import_module("asyncio")

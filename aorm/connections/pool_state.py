@@ -9,10 +9,12 @@
 from __future__ import annotations
 
 from collections import deque
+from threading import Lock
 from typing import Generic, TypeVar
 
 C = TypeVar("C")
 W = TypeVar("W")
+K = TypeVar("K")
 
 
 class PoolState(Generic[C, W]):
@@ -59,8 +61,9 @@ class PoolState(Generic[C, W]):
 
     def give(self, connection: C) -> W | None:
         """A sound connection comes back; the answer is who has it now, if anybody waits."""
-        if self.waiting:
-            return self.waiting.popleft()
+        waiter = self.next()
+        if waiter is not None:
+            return waiter
         self.used.discard(connection)
         self.idle.append(connection)
         return None
@@ -75,6 +78,10 @@ class PoolState(Generic[C, W]):
         expired, self.idle = self.idle, []
         return expired
 
+    def next(self) -> W | None:
+        """Who is first in line, and now is not in it any more."""
+        return self.waiting.popleft() if self.waiting else None
+
     def leave(self, waiter: W) -> bool:
         """A waiter gives up; False when it was served already."""
         try:
@@ -86,4 +93,42 @@ class PoolState(Generic[C, W]):
     def _next_to_connect(self) -> W | None:
         if not self.waiting or not self.reserve():
             return None
-        return self.waiting.popleft()
+        waiter = self.next()
+        if waiter is None:
+            self.connecting -= 1
+        return waiter
+
+
+class SharedState(PoolState[C, W]):
+    """The same where other threads take from the line too; `mutex` guards it."""
+
+    __slots__ = ("mutex",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.mutex = Lock()
+
+    def next(self) -> W | None:
+        """Who is first in line, and now is not in it any more."""
+        with self.mutex:
+            return super().next()
+
+    def leave(self, waiter: W) -> bool:
+        """A waiter gives up; False when it was served already."""
+        with self.mutex:
+            return super().leave(waiter)
+
+    def first(self, kind: type[K]) -> K | None:
+        """Who is first in line, if it is of this kind."""
+        with self.mutex:
+            first = self.waiting[0] if self.waiting else None
+        return first if isinstance(first, kind) else None
+
+    def next_of(self, kind: type[K]) -> K | None:
+        """Who is first in line, if it is of this kind, and now is not in it any more."""
+        with self.mutex:
+            first = self.waiting[0] if self.waiting else None
+            if not isinstance(first, kind):
+                return None
+            self.waiting.popleft()
+            return first

@@ -142,6 +142,8 @@ async def arun(operation: Operation[R], database: Any) -> R:
             return await hops.drive_inside(operation, step, block)  # type: ignore[no-any-return]
         return await _adrive(operation, step, Inside(side, block), database)  # type: ignore[no-any-return]
     pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
+    if database.hops:
+        return await pool.perform(operation, step, database)  # type: ignore[no-any-return]
     connection = pool.take()
     if connection is None:
         try:
@@ -150,8 +152,6 @@ async def arun(operation: Operation[R], database: Any) -> R:
             operation.close()
             raise
     try:
-        if database.hops:
-            return await hops.drive(operation, step, connection, database)  # type: ignore[no-any-return]
         target = capture.watched(connection, database.alias) if capture.watching else connection
         return await _adrive(operation, step, target, database)  # type: ignore[no-any-return]
     finally:

@@ -96,7 +96,7 @@ class ConnectionThread(aiosqlite.Connection):
 class Connection(Pooled):
     """One SQLite connection with its thread, used from one event loop."""
 
-    __slots__ = ("_put", "inner", "loop", "thread")
+    __slots__ = ("inner", "job", "loop", "put", "thread")
 
     is_async = True
 
@@ -109,13 +109,14 @@ class Connection(Pooled):
         super().__init__()
         self.inner = inner
         self.thread = thread
-        self._put = thread.jobs.put
+        self.put = thread.jobs.put
+        self.job: Any = None  # what the pool lets the thread do; see `jobs`
         self.loop = loop
 
     async def hop(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function on the connection's thread."""
         future = self.loop.create_future()
-        self._put((future, function, arguments))
+        self.put((future, function, arguments))
         try:
             return await future
         except asyncio.CancelledError:
@@ -125,7 +126,7 @@ class Connection(Pooled):
     async def _interrupt(self) -> None:
         self.inner.interrupt()
         done = self.loop.create_future()
-        self._put((done, self._interrupt_ends, ()))
+        self.put((done, self._interrupt_ends, ()))
         while not done.done():
             try:
                 await asyncio.shield(done)
@@ -189,7 +190,7 @@ class Connection(Pooled):
         if not self.lost:
             self.lost = True
             self.inner.interrupt()
-            self._put((None, self.inner.terminate, ()))
+            self.put((None, self.inner.terminate, ()))
             self.thread.end()
 
 
