@@ -41,9 +41,12 @@ class AsyncPool:
         self.loop = asyncio.get_running_loop()
         self.max_age = address["pool_max_age"]
         self.ping_after = min(address["ping_after"], address["pool_max_idle"])
-        self.state: PoolState[Any, Waiter] = PoolState(address["pool_size"])
+        self.state: PoolState[Any, Any] = self._state(address["pool_size"])
         self._connect = connect
         self._closing: set[asyncio.Task[None]] = set()
+
+    def _state(self, limit: int) -> PoolState[Any, Any]:
+        return PoolState(limit)
 
     def take(self) -> Any | None:
         """A connection that is idle and fresh, or None: then ask `acquire`."""

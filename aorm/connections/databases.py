@@ -11,7 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -283,41 +283,28 @@ def _savepoints(block: Block | None) -> set[str | None]:
     return names
 
 
-class Databases:
+class Databases(dict[str, Database]):
     """All configured databases by alias."""
-
-    def __init__(self) -> None:
-        self._databases: dict[str, Database] = {}
 
     def configure(self, databases: Mapping[str, Database]) -> None:
         """Replace what was configured; connections of databases that go are closed."""
-        replaced = [
-            old for alias, old in self._databases.items() if databases.get(alias) is not old
-        ]
-        self._databases = dict(databases)
+        replaced = [old for alias, old in self.items() if databases.get(alias) is not old]
+        self.clear()
+        self.update(databases)
         for database in replaced:
             database.close()
 
-    def __getitem__(self, alias: str) -> Database:
-        try:
-            return self._databases[alias]
-        except KeyError:
-            raise ConnectionDoesNotExist(
-                f"no database is configured as {alias!r}; there are: {listed(self._databases)}"
-            ) from None
+    def __missing__(self, alias: str) -> Database:
+        raise ConnectionDoesNotExist(
+            f"no database is configured as {alias!r}; there are: {listed(self)}"
+        )
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._databases)
-
-    def __contains__(self, alias: object) -> bool:
-        return alias in self._databases
-
-    def __len__(self) -> int:
-        return len(self._databases)
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
 
     def all(self) -> list[Database]:
         """Every database, in the order of configuration."""
-        return list(self._databases.values())
+        return list(self.values())
 
     def close_all(self) -> None:
         """Close every database's synchronous connections."""

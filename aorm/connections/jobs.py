@@ -1,4 +1,4 @@
-"""Operations on SQLite as jobs in one line, from which the threads of the connections serve themselves.
+"""Operations on SQLite as jobs in one line, from which the connections' threads serve themselves.
 
 1. While a thread is at work, further jobs get in line; a thread that has finished one takes the
    next itself.  Neither has to wait for the loop, and the loop hears of many answers at once.
@@ -18,7 +18,7 @@ from contextvars import copy_context
 from time import monotonic
 from typing import Any
 
-from aorm.connections.apool import AsyncPool, Waiter
+from aorm.connections.apool import AsyncPool
 from aorm.connections.holders import timeout_error
 from aorm.connections.hops import Drive, Finished, driven, thrown
 from aorm.connections.pool_state import SharedState
@@ -99,16 +99,18 @@ class JobPool(AsyncPool):
 
     __slots__ = ("_draining", "_opening", "_replies", "_running", "_timer")
 
-    state: SharedState[Any, Waiter | Job]
+    state: SharedState[Any, Any]
 
     def __init__(self, alias: str, address: Address, connect: Callable[[], Awaitable[Any]]) -> None:
         super().__init__(alias, address, connect)
-        self.state = SharedState(address["pool_size"])
         self._running = 0  # threads at work
         self._replies: deque[tuple[Job, bool, Any]] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
         self._opening: set[asyncio.Task[None]] = set()
+
+    def _state(self, limit: int) -> SharedState[Any, Any]:
+        return SharedState(limit)
 
     async def perform(self, operation: Operation[Any], step: Any, database: Any) -> Any:
         """Drive an operation, whose first step is this, to its end; the answer is its value."""
@@ -253,7 +255,7 @@ class JobPool(AsyncPool):
             now = monotonic()
             if now >= connection.expires or self.loop.is_closed() or not connection.idle():
                 return None
-            following = waiting.popleft()
+            following: Job = waiting.popleft()
             self._assign(following, connection)
             connection.used_at = now
             return following

@@ -39,9 +39,14 @@ class Pool:
     def take(self) -> Any:
         """A connection; waits for one when all are in use.  PoolTimeout when none becomes free."""
         now = monotonic()
+        state = self.state
         while True:
             with self._lock:
-                connection = self.state.take()
+                if not state.idle:
+                    connection = None
+                else:
+                    connection = state.idle.pop()
+                    state.used.add(connection)
             if connection is None:
                 return self._acquire()
             if now - connection.used_at < self.ping_after and now < connection.expires:
@@ -57,8 +62,13 @@ class Pool:
             self._drop(connection)
             return
         connection.holder = None
+        state = self.state
         with self._lock:
-            waiter = self.state.give(connection)
+            if not state.waiting:
+                state.used.discard(connection)
+                state.idle.append(connection)
+                return
+            waiter = state.give(connection)
         if waiter is not None:
             waiter.connection = connection
             waiter.served.set()

@@ -59,7 +59,13 @@ class SyncSide:
 
     def call(self, block: Block, method: Callable[..., Any], *arguments: Any) -> Any:
         """Run one statement: `method` is of the connection, `block` is where the caller is."""
-        self._take(block)
+        turns = self.turns
+        with self._mutex:
+            at_once = not turns.busy and block is turns.top
+            if at_once:
+                turns.busy = True
+        if not at_once:
+            self._take(block)
         return self.call_in_turn(method, *arguments)
 
     def perform(self, block: Block, commands: Generator[str, None, Any]) -> Any:
@@ -173,6 +179,9 @@ class SyncSide:
     def free(self) -> None:
         """Give the turn back."""
         with self._mutex:
+            if not self.turns.line:
+                self.turns.busy = False
+                return
             following = self.turns.free()
         if following is not None:
             following.wake()

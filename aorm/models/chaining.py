@@ -43,10 +43,12 @@ class Chaining:
     _fetch_mode: Any = None
     _inner_db: str | None = None
     _plainly_cloned: ClassVar[bool] = True
+    _plainly_filtered: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls._plainly_cloned = cls._clone is Chaining._clone and cls._chain is Chaining._chain
+        cls._plainly_filtered = cls._plainly_cloned and cls.filter is Chaining.filter
 
     def __init__(
         self,
@@ -110,6 +112,11 @@ class Chaining:
         return self._after(derived, key, values, apply)
 
     def _after(self, derived: Derived, key: Any, values: Sequence[Any], apply: Apply) -> Self:
+        return self._next(*self._bound(derived, key, values, apply))
+
+    def _bound(
+        self, derived: Derived, key: Any, values: Sequence[Any], apply: Apply
+    ) -> tuple[Query, tuple[Any, ...]]:
         bind = derived.bind
         if bind is not None:
             try:
@@ -118,7 +125,7 @@ class Chaining:
                 derived = self._query.derive(key, values, apply)
                 if derived.bind is not None:
                     values = derived.bind(values)
-        return self._next(derived.query, (*self._values, *values))
+        return derived.query, (*self._values, *values)
 
     def _without_values(self, key: Any, change: Callable[[Draft], Any]) -> Self:
         return self._next(self._query.changed(key, change), self._values)
@@ -215,9 +222,16 @@ class Chaining:
             raise QueryTypeError("Cannot filter a query once a slice has been taken.")
         values = tuple(kwargs.values())
         kinds: tuple[Any, ...] = tuple(map(type, values))
-        flat: Sequence[Any] = values
         if not _PLAIN(kinds):
             self = self._remembering_databases(values)
+        return self._next(*self._filtered(kwargs, values, kinds))
+
+    def _filtered(
+        self, kwargs: dict[str, Any], values: tuple[Any, ...], kinds: tuple[Any, ...]
+    ) -> tuple[Query, tuple[Any, ...]]:
+        """The query and its values after a filter by keywords."""
+        flat: Sequence[Any] = values
+        if not _PLAIN(kinds):
             values = tuple(map(normalised, values))
             kinds = tuple(map(shape_of, values))
             flat = flattened(values)
@@ -227,9 +241,9 @@ class Chaining:
         if derived is not None:
             bind = derived.bind
             if bind is None:
-                return self._next(derived.query, (*self._values, *flat))
+                return derived.query, (*self._values, *flat)
             try:
-                return self._next(derived.query, self._values + bind(flat))
+                return derived.query, self._values + bind(flat)
             except OutOfRange:
                 pass  # these values need a query of their own
 
@@ -240,7 +254,8 @@ class Chaining:
             ]
             add_q(draft, Q.create(pairs), sticky=sticky)
 
-        return self._after(self._query.derive(key, flat, apply), key, flat, apply)
+        derived = self._query.derive(key, flat, apply)
+        return self._bound(derived, key, flat, apply)
 
     def _remembering_databases(self, values: Iterable[Any]) -> Self:
         """With the database that a QuerySet among the values is bound to."""

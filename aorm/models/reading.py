@@ -15,7 +15,7 @@ from aorm.late import json
 from aorm.models.combining import Combining
 from aorm.models.rows import loaded_for
 from aorm.operations.prefetch import prefetch_related_objects_operation
-from aorm.operations.routing import router
+from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
 from aorm.query.aggregates import Count
 from aorm.query.aggregation import aggregated
@@ -23,12 +23,14 @@ from aorm.query.draft import Draft
 from aorm.query.expressions import Param, Slots
 from aorm.query.functions.comparison import Coalesce
 from aorm.query.query import Query
+from aorm.query.shapes import PLAIN
 from aorm.query.state import Fixed
 from aorm.sql.named_rows import row_class
 from aorm.sql.select import compile_select
-from aorm.steps import Operation, fetch
+from aorm.steps import Fetch, Operation, fetch
 
 MAX_GET_RESULTS = 21
+_PLAIN = PLAIN.issuperset
 _COUNT = Count("*")
 
 
@@ -39,7 +41,11 @@ class Reading(Combining):
         return connections[self._db or self.db]
 
     def _write_alias(self) -> str:
-        return self._db or router.db_for_write(self.model, **self._hints)
+        if self._db is not None:
+            return self._db
+        if not self._hints and router.is_idle:
+            return DEFAULT_DB_ALIAS
+        return router.db_for_write(self.model, **self._hints)
 
     # --- reading ----------------------------------
 
@@ -54,7 +60,8 @@ class Reading(Combining):
         compiled = compile_select(query, connections[alias].dialect)
         if compiled.empty:
             return []
-        rows = yield from fetch(compiled.sql, compiled.bind(values))
+        # No generator between: each result comes through here.
+        rows: Any = yield Fetch(compiled.sql, compiled.bind(values))
         return compiled.decode(rows, loaded_for(alias, self._fetch_mode))  # type: ignore[no-any-return]
 
     def _fetch_operation(self) -> Operation[list[Any]]:
@@ -99,13 +106,19 @@ class Reading(Combining):
                 f"Calling QuerySet.get(...) with filters after {query.combinator[0]}() is not"
                 " supported."
             )
-        found_set = self.filter(*args, **kwargs) if args or kwargs else self
-        single = found_set._query.changed("get", _limited_for_get)
-        if self._prefetch_related_lookups or self._known_related_objects:
-            clone = found_set._next(single, found_set._values)
-            results = yield from clone._fetch_operation()
+        values = tuple(kwargs.values())
+        kinds: tuple[Any, ...] = tuple(map(type, values))
+        if values and not args and self._plainly_filtered and _PLAIN(kinds):
+            self._not_sliced("Cannot filter a query once a slice has been taken.")
+            query, values = self._filtered(kwargs, values, kinds)
         else:
-            results = yield from self._rows_operation(single, found_set._values)
+            found_set = self.filter(*args, **kwargs) if args or kwargs else self
+            query, values = found_set._query, found_set._values
+        single = query.changed("get", _limited_for_get)
+        if self._prefetch_related_lookups or self._known_related_objects:
+            results = yield from self._next(single, values)._fetch_operation()
+        else:
+            results = yield from self._rows_operation(single, values)
         if len(results) == 1:
             return results[0]
         raise self._not_one(len(results))

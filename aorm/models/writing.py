@@ -40,8 +40,8 @@ class Writing(Returning):
     # --- creating ----------------------------------
 
     def _create_operation(self, **kwargs: Any) -> Operation[Any]:
-        reverse_only = self.model._meta._reverse_one_to_one_field_names.intersection(kwargs)
-        if reverse_only:
+        elsewhere = self.model._meta._reverse_one_to_one_field_names
+        if elsewhere and (reverse_only := elsewhere.intersection(kwargs)):
             names = ", ".join(sorted(reverse_only))
             raise QueryValueError(f"The following fields do not exist in this model: {names}")
         obj = self.model(**kwargs)

@@ -21,10 +21,11 @@ from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.operations.signals import post_save, pre_save, send_steps
 from aorm.operations.writes import insert, update
 from aorm.sql.dialect import Dialect
-from aorm.sql.writes import key_sql, saving_inserter, saving_updater, updater
+from aorm.sql.writes import Updater, key_sql, saving_inserter, saving_updater, updater
 from aorm.steps import Operation, call, fetch, in_block
 
 PLAN = "saving_plan"
+_ABSENT = object()
 
 
 class Plan:
@@ -36,14 +37,20 @@ class Plan:
         settling: fields with more to do before an instance is saved: an operation `settle`.
         stored: the attnames that an instance which was loaded completely holds.
         pk: the attname of a primary key of one column, else None.
+        key_is_made: where it is missing, Python has nothing to put in its place.
         pk_by_default: each column of the primary key has a default, so that a new instance is
             inserted without trying an update.
+        named, parts: what `update_fields` may name, by the names: see `attnames` and `part`.
     """
 
     __slots__ = (
         "auto",
+        "key_is_made",
+        "model",
+        "named",
         "options",
         "parents",
+        "parts",
         "pk",
         "pk_by_default",
         "relations",
@@ -54,6 +61,7 @@ class Plan:
 
     def __init__(self, model: Any) -> None:
         options = model._meta
+        self.model = model
         self.options = options.concrete_model._meta
         self.relations = [
             (field.cache_attname, field)
@@ -69,9 +77,56 @@ class Plan:
         self.pk_by_default = all(
             field.has_default() or field.has_db_default() for field in self.options.pk_fields
         )
+        self.key_is_made = self.pk is not None and not self.options.pk.has_default()
         auto = self.options.auto_field
         self.auto = auto if auto is not None and auto in self.options.pk_fields else None
         self.signals = not options.auto_created
+        self.parts: dict[Any, Updater] = {}
+        self.named: dict[frozenset[str], list[str]] = {}
+
+    def attnames(self, names: frozenset[str]) -> list[str]:
+        """The attnames of the columns that `update_fields` names.
+
+        Raises:
+            ValueError: a name is no column that can be updated.
+        """
+        found = self.named.get(names)
+        if found is None:
+            _check_names(self.model._meta, names)
+            found = self.named[names] = [
+                field.attname
+                for field in self.model._meta.concrete_fields
+                if not field.generated and (field.name in names or field.attname in names)
+            ]
+        return found
+
+    def part(self, names: frozenset[str], dialect: Dialect) -> Updater:
+        """The UPDATE of those columns of the table that are named, made once."""
+        found = self.parts.get((names, dialect))
+        if found is None:
+            local = self.options.local_concrete_fields
+            chosen = [
+                field
+                for field in local
+                if not field.generated
+                and field not in self.options.pk_fields
+                and (field.name in names or field.attname in names)
+            ]
+            made = [field for field in local if field.generated]
+            found = updater(self.options, chosen, dialect, made if chosen else ())
+            self.parts[names, dialect] = found
+        return found
+
+
+def _check_names(options: Any, names: frozenset[str]) -> None:
+    unknown = names - options._non_pk_concrete_field_names
+    if unknown:
+        raise QueryValueError(
+            "The following fields do not exist in this model, are m2m fields, primary keys, "
+            f"or are non-concrete fields: {', '.join(sorted(unknown))}; "
+            f"{options.object_name} has "
+            f"{', '.join(sorted(options._non_pk_concrete_field_names))}"
+        )
 
 
 def plan_of(model: Any) -> Plan:
@@ -108,9 +163,8 @@ def save_step(instance: Any, using: str | None = None, **options: Any) -> Operat
         using, options: as of `Model.save`.
     """
     if type(instance).save is hooks.model.save:
-        yield from save(instance, using or write_alias(instance), **options)
-    else:
-        yield from call(TwoFaces(instance.save, instance.asave, using=using, **options))
+        return save(instance, using or write_alias(instance), **options)
+    return call(TwoFaces(instance.save, instance.asave, using=using, **options))
 
 
 def write_alias(instance: Any) -> str:
@@ -156,33 +210,13 @@ def check_related(instance: Any, operation: str, fields: Collection[Any] | None 
             held.pop(attribute, None)
 
 
-def fields_to_update(instance: Any, names: Iterable[str] | None, db: str) -> Any:
-    """The names that `save` restricts itself to: those given, or those that are loaded.
-
-    Returns:
-        None where everything is saved.
-
-    Raises:
-        ValueError: a name is no column that can be updated.
-    """
-    options = instance._meta
-    if names is not None:
-        chosen = frozenset(names)
-        unknown = chosen - options._non_pk_concrete_field_names
-        if unknown:
-            raise QueryValueError(
-                "The following fields do not exist in this model, are m2m fields, primary keys, "
-                f"or are non-concrete fields: {', '.join(sorted(unknown))}; "
-                f"{options.object_name} has "
-                f"{', '.join(sorted(options._non_pk_concrete_field_names))}"
-            )
-        return chosen
-    stored = plan_of(type(instance)).stored
+def loaded_fields(instance: Any, plan: Plan, db: str) -> frozenset[str] | None:
+    """The columns that an instance holds, where `save` has to restrict itself to them."""
     held = instance.__dict__
-    if stored <= held.keys() or _database(held) != db:
+    if plan.stored <= held.keys() or _database(held) != db:
         return None
-    loaded = {f.attname for f in options.concrete_fields if not f.primary_key} & held.keys()
-    return frozenset(loaded) or None
+    columns = instance._meta.concrete_fields
+    return frozenset({f.attname for f in columns if not f.primary_key} & held.keys()) or None
 
 
 def _database(held: dict[str, Any]) -> str | None:
@@ -255,40 +289,22 @@ def save(
         update_fields = frozenset(update_fields)
         if not update_fields:
             return
-        update_fields = fields_to_update(instance, update_fields, db)
-        yield from _load_missing(instance, update_fields)
+        held = instance.__dict__
+        missing = [name for name in plan.attnames(update_fields) if name not in held]
+        if missing:
+            yield from call(
+                TwoFaces(instance.refresh_from_db, instance.arefresh_from_db, fields=missing)
+            )
     elif not force_insert:
-        update_fields = fields_to_update(instance, None, db)
+        update_fields = loaded_fields(instance, plan, db)
     special = force_insert is not False and force_insert is not True
     if special or plan.parents or pre_save.receivers or post_save.receivers:
         yield from save_base(instance, db, False, force_insert, force_update, update_fields)
         return
     # One table, and nobody who listens: no more than the statement.
     dialect = connections[db].dialect
-    pk_set = _settle_key(instance, plan, bool(force_update or update_fields))
-    if not pk_set:
-        yield from insert(saving_inserter(plan.options, dialect, False), instance)
-    elif force_insert or _is_new(instance, plan, force_update, update_fields):
-        yield from _insert(instance, plan, dialect, True)
-    else:
-        yield from _update_or_insert(instance, plan, dialect, force_update, update_fields)
+    yield from _save_table(instance, plan, dialect, force_insert, force_update, update_fields)
     instance._saved_to(db)
-
-
-def _load_missing(instance: Any, names: Any) -> Operation[None]:
-    """Load the deferred columns that are to be saved."""
-    held = instance.__dict__
-    missing = [
-        field.attname
-        for field in instance._meta.concrete_fields
-        if field.attname not in held
-        and not field.generated
-        and (field.name in names or field.attname in names)
-    ]
-    if missing:
-        yield from call(
-            TwoFaces(instance.refresh_from_db, instance.arefresh_from_db, fields=missing)
-        )
 
 
 def save_base(
@@ -398,13 +414,47 @@ def _save_table(
     """Save the part of an instance that one table holds; whether there was a row."""
     pk_set = _settle_key(instance, plan, bool(force_update or update_fields))
     if not pk_set or force_insert or _is_new(instance, plan, force_update, update_fields):
-        yield from _insert(instance, plan, dialect, pk_set)
+        yield from insert(saving_inserter(plan.options, dialect, pk_set), instance)
+        if pk_set and plan.auto is not None:
+            _settle_type(instance, plan.auto)
         return False
-    return (yield from _update_or_insert(instance, plan, dialect, force_update, update_fields))
+    writer = (
+        plan.part(update_fields, dialect)
+        if update_fields
+        else saving_updater(plan.options, dialect)
+    )
+    looks = instance._meta.select_on_save and not (force_update or update_fields)
+    if looks or not writer.fields:
+        updated = yield from _look_and_update(instance, plan, dialect, writer, update_fields)
+    else:
+        updated = yield from update(writer, instance)
+    if not updated:
+        if force_update or update_fields:
+            yield from _refuse(instance, force_update)
+        yield from insert(saving_inserter(plan.options, dialect, True), instance)
+    return updated
+
+
+def _refuse(instance: Any, force_update: bool) -> Operation[None]:
+    message = (
+        "Forced update did not affect any rows."
+        if force_update
+        else "Save with update_fields did not affect any rows."
+    )
+    # In a block, so that an open transaction is marked for rollback.
+    yield from in_block(_fail(instance.NotUpdated(message)), savepoint=False)
 
 
 def _settle_key(instance: Any, plan: Plan, updating: bool) -> bool:
     """Give the instance the default of its key where it has none; whether it has one now."""
+    if plan.key_is_made:
+        value = instance.__dict__.get(plan.pk, _ABSENT)
+        if value is None:
+            if updating:
+                raise _no_key()
+            return False
+        if value.__class__ is int:
+            return True
     if _key_is_set(instance, plan):
         return True
     pk = plan.options.pk
@@ -416,8 +466,12 @@ def _settle_key(instance: Any, plan: Plan, updating: bool) -> bool:
         if _key_is_set(instance, plan):
             return True
     if updating:
-        raise QueryValueError("Cannot force an update in save() with no primary key.")
+        raise _no_key()
     return False
+
+
+def _no_key() -> QueryValueError:
+    return QueryValueError("Cannot force an update in save() with no primary key.")
 
 
 def _is_new(instance: Any, plan: Plan, force_update: bool, update_fields: Any) -> bool:
@@ -427,31 +481,11 @@ def _is_new(instance: Any, plan: Plan, force_update: bool, update_fields: Any) -
     )
 
 
-def _insert(instance: Any, plan: Plan, dialect: Dialect, pk_set: bool) -> Operation[None]:
-    yield from insert(saving_inserter(plan.options, dialect, pk_set), instance)
-    auto = plan.auto
-    if auto is not None and pk_set:
-        # The database may have made another type of it.
-        value = getattr(instance, auto.attname)
-        if value.__class__ is not int and not is_expression(value):
-            setattr(instance, auto.attname, auto.to_python(value))
-
-
-def _update_or_insert(
-    instance: Any, plan: Plan, dialect: Dialect, force_update: bool, update_fields: Any
-) -> Operation[bool]:
-    updated = yield from _update(instance, plan.options, dialect, force_update, update_fields)
-    if not updated:
-        if force_update or update_fields:
-            message = (
-                "Forced update did not affect any rows."
-                if force_update
-                else "Save with update_fields did not affect any rows."
-            )
-            # In a block, so that an open transaction is marked for rollback.
-            yield from in_block(_fail(instance.NotUpdated(message)), savepoint=False)
-        yield from _insert(instance, plan, dialect, True)
-    return updated
+def _settle_type(instance: Any, auto: Any) -> None:
+    """Give an automatic key that was set the type that the database made of it."""
+    value = getattr(instance, auto.attname)
+    if value.__class__ is not int and not is_expression(value):
+        setattr(instance, auto.attname, auto.to_python(value))
 
 
 def _key_is_set(instance: Any, plan: Plan) -> bool:
@@ -466,34 +500,22 @@ def _fail(error: BaseException) -> Operation[None]:
     raise error
 
 
-def _update(
-    instance: Any, options: Any, dialect: Dialect, force_update: bool, update_fields: Any
+def _look_and_update(
+    instance: Any, plan: Plan, dialect: Dialect, writer: Updater, update_fields: Any
 ) -> Operation[bool]:
-    if update_fields:
-        chosen = [
-            field
-            for field in options.local_concrete_fields
-            if not field.generated
-            and field not in options.pk_fields
-            and (field.name in update_fields or field.attname in update_fields)
-        ]
-        made = [field for field in options.local_concrete_fields if field.generated]
-        writer = updater(options, chosen, dialect, made if chosen else ())
-    else:
-        writer = saving_updater(options, dialect)
+    """Update where the row is looked for first, or where there may be nothing to change."""
     if not writer.fields:
-        # This table has nothing to change; what counts is whether there is a row.
-        return update_fields is not None or (yield from _exists(instance, options, dialect))
-    if instance._meta.select_on_save and not (force_update or update_fields):
-        found = yield from _exists(instance, options, dialect)
-        if not found:
-            return False
-        updated = yield from update(writer, instance)
-        return updated or (yield from _exists(instance, options, dialect))
-    return (yield from update(writer, instance))
+        # What counts is whether there is a row.
+        return update_fields is not None or (yield from _exists(instance, plan, dialect))
+    found = yield from _exists(instance, plan, dialect)
+    if not found:
+        return False
+    updated = yield from update(writer, instance)
+    return updated or (yield from _exists(instance, plan, dialect))
 
 
-def _exists(instance: Any, options: Any, dialect: Dialect) -> Operation[bool]:
+def _exists(instance: Any, plan: Plan, dialect: Dialect) -> Operation[bool]:
+    options = plan.options
     writer = saving_updater(options, dialect)
     where = key_sql(writer.keys, dialect, 1)
     table = dialect.quote(options.db_table)

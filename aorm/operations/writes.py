@@ -1,4 +1,7 @@
-"""Writing single rows: what `Model.save` and the deletion of objects do in the database."""
+"""Writing single rows: what `Model.save` and the deletion of objects do in the database.
+
+Each row that is saved comes through here, so the steps are yielded without a generator between.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,18 @@ from aorm.steps import Fetch, Operation, perform
 def insert(inserter: Inserter, instance: Any) -> Operation[None]:
     """Insert the row of an instance, and set what the database made of it."""
     statement, returned = inserter.statement(instance)
-    reply = yield from perform(statement)
+    reply: Any = yield statement
     if returned and reply:
-        store(inserter, instance, reply[0], returned)
+        if returned is inserter.returning:
+            inserter.store(instance, reply[0])
+        else:
+            store(inserter, instance, reply[0], returned)
 
 
 def update(updater: Updater, instance: Any) -> Operation[bool]:
     """Update the row of an instance; whether there is one."""
     statement, returned = updater.statement(instance)
-    reply = yield from perform(statement)
+    reply: Any = yield statement
     if not isinstance(statement, Fetch):
         return bool(reply)
     if reply:

@@ -88,6 +88,7 @@ class Connection(Pooled):
         "_cursor",
         "_free",
         "_gate",
+        "_writer_timeout",
         "_writing",
         "interrupted",
         "raw_connection",
@@ -100,6 +101,7 @@ class Connection(Pooled):
         self._cursor = connection.cursor()
         self._gate = gate
         self._address = address
+        self._writer_timeout: float = address["writer_timeout"]
         self._writing = False  # the gate is ours
         # beginnings of statements that need no turn at the gate
         self._free = frozenset() if address.name == MEMORY else READS
@@ -239,7 +241,7 @@ class Connection(Pooled):
             self._leave_gate()
 
     def _enter_gate(self) -> None:
-        timeout = self._address["writer_timeout"]
+        timeout = self._writer_timeout
         if self._gate.acquire(timeout, self):
             return
         if self.interrupted:
