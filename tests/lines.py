@@ -41,7 +41,7 @@ class Link:
         """Wait until a backend is at work."""
         sql = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
         async with asyncio.timeout(20):
-            while self.server.execute(sql, [pid]).fetchone() is None:
+            while self.server.execute(sql, [pid]).fetchone() is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     def rows(self) -> list[int]:

@@ -14,6 +14,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Literal
 
 What = Literal["before", "after", "silence"]
@@ -32,6 +33,7 @@ class Proxy:
         self.silent = False
         self.messages: list[bytes] = []  # of all clients, since the beginning
         self.opened = 0
+        self._healing = 0
         self._trap: tuple[str | int, What] | None = None
         self._lines: set[Line] = set()
         self._lock = threading.Lock()
@@ -56,6 +58,10 @@ class Proxy:
         """Nothing passes any more, and new connections get no answer."""
         self.silent = True
 
+    def heals_at(self, opened: int) -> None:
+        """End the silence when this many more connections have been opened."""
+        self._healing = self.opened + opened
+
     def heal(self) -> None:
         """What was silenced is gone; new connections work."""
         self.silent = False
@@ -63,10 +69,8 @@ class Proxy:
 
     def close_door(self) -> None:
         """Refuse new connections from now on."""
-        try:
+        with suppress(OSError):  # it was closed already
             self._listener.shutdown(socket.SHUT_RDWR)  # the thread that accepts wakes up
-        except OSError:
-            pass  # the door was closed already
         self._listener.close()
 
     def close(self) -> None:
@@ -106,6 +110,8 @@ class Proxy:
                 client.close()
                 continue
             self.opened += 1
+            if self.opened == self._healing:
+                self.silent = False
             line = Line(self, client, server)
             with self._lock:
                 self._lines.add(line)
@@ -137,11 +143,9 @@ class Line:
         for half in (self._client, self._server):
             if reset:
                 half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
-            try:
+            with suppress(OSError):  # it has ended from the other side
                 # the thread that reads wakes up; only then the socket is really closed
                 half.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended from the other side
             half.close()
 
     def _to_server(self) -> None:

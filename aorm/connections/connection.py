@@ -21,6 +21,10 @@ Rows = list[Any]
 Params = Sequence[Any]
 
 
+LOOK_AFTER = 0.1  # seconds: one that was idle for longer is looked at, without asking the server
+EXPIRED = 0.0  # `expires` of a connection that is not to be used again
+
+
 class RawResult(Record):
     """What a statement of the user's own gave: `rows` is None where there can be none."""
 
@@ -57,6 +61,10 @@ class Pooled:
     def idle(self) -> bool:
         """Whether the connection may be used by the next one: sound, and in no transaction."""
         raise NotImplementedError
+
+    def quiet(self) -> bool:
+        """Whether nothing speaks against the connection, as far as can be seen from here."""
+        return True
 
     def terminate(self) -> None:
         """Close without waiting."""
@@ -100,6 +108,7 @@ class SyncConnection(Protocol):
     def end(self, sql: str) -> None: ...
     def ping(self) -> None: ...
     def idle(self) -> bool: ...
+    def quiet(self) -> bool: ...
     def terminate(self) -> None: ...
 
 
@@ -127,4 +136,5 @@ class AsyncConnection(Protocol):
     async def ping(self) -> None: ...
     async def close(self) -> None: ...
     def idle(self) -> bool: ...
+    def quiet(self) -> bool: ...
     def terminate(self) -> None: ...

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from aorm.connections.connection import EXPIRED, LOOK_AFTER
 from aorm.connections.holders import timeout_error
 from aorm.connections.pool_state import PoolState
 from aorm.connections.urls import Address
@@ -25,13 +26,23 @@ class Waiter:
 class Pool:
     """Lends connections to threads."""
 
-    __slots__ = ("_connect", "_lock", "address", "alias", "max_age", "ping_after", "state")
+    __slots__ = (
+        "_connect",
+        "_lock",
+        "address",
+        "alias",
+        "look_after",
+        "max_age",
+        "ping_after",
+        "state",
+    )
 
     def __init__(self, alias: str, address: Address, connect: Callable[[], Any]) -> None:
         self.alias = alias
         self.address = address
         self.max_age = address["pool_max_age"]
         self.ping_after = min(address["ping_after"], address["pool_max_idle"])
+        self.look_after = min(LOOK_AFTER, self.ping_after)
         self.state: PoolState[Any, Waiter] = PoolState(address["pool_size"])
         self._connect = connect
         self._lock = threading.Lock()
@@ -49,7 +60,7 @@ class Pool:
                     state.used.add(connection)
             if connection is None:
                 return self._acquire()
-            if now - connection.used_at < self.ping_after and now < connection.expires:
+            if now - connection.used_at < self.look_after and now < connection.expires:
                 connection.used_at = now
                 connection.holder = threading.get_ident()
                 return connection
@@ -58,7 +69,7 @@ class Pool:
 
     def give(self, connection: Any) -> None:
         """Take a connection back; one in doubt is closed."""
-        if not connection.idle():
+        if not connection.idle() or connection.expires == EXPIRED:
             self._drop(connection)
             return
         connection.holder = None
@@ -89,7 +100,8 @@ class Pool:
         connection.holder = threading.get_ident()
         if now < connection.expires and idle_for < self.address["pool_max_idle"]:
             try:
-                connection.ping()
+                if idle_for >= self.ping_after or not connection.quiet():
+                    connection.ping()
             except Exception:
                 connection.lost = True
             else:
@@ -168,6 +180,9 @@ class Pool:
         with self._lock:
             # a lost connection mostly means a lost server: its sisters would fail one by one
             expired = self.state.expire() if connection.lost else []
+            if connection.lost:
+                for sister in self.state.used:
+                    sister.expires = EXPIRED
             waiter = self.state.drop(connection)
         if waiter is not None:
             waiter.served.set()

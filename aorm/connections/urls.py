@@ -13,6 +13,7 @@ from typing import Any
 
 from aorm.errors import ImproperlyConfigured, listed
 from aorm.late import pathlib, urls
+from aorm.records import Record
 
 MEMORY = ":memory:"
 _memory_numbers = count(1)
@@ -97,6 +98,20 @@ OPTIONS: dict[str, Known] = {
 }
 
 
+GRACE = 1.0  # seconds, for the way to the server and back
+
+
+class Keepalive(Record):
+    """When a silent connection is tried by TCP, and when it counts as dead."""
+
+    idle: int  # seconds
+    interval: int  # seconds
+    count: int
+
+
+KEEPALIVE = Keepalive(30, 10, 3)
+
+
 class Address:
     """Where a database is and how to connect: `vendor`, the names of both drivers, options."""
 
@@ -116,6 +131,12 @@ class Address:
 
     def __getitem__(self, option: str) -> Any:
         return self.options[option]
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which the server, which would have ended a statement, must be gone."""
+        timeout: float | None = self["statement_timeout"]
+        return None if timeout is None else timeout + GRACE
 
     def server_settings(self) -> dict[str, str]:
         """What PostgreSQL is asked to set when a connection begins."""

@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from inspect import isawaitable
 from itertools import count
 from typing import Any
@@ -29,7 +31,7 @@ from aorm.connections.drivers.outcome import (
     asettle,
     place_of,
 )
-from aorm.connections.urls import Address
+from aorm.connections.urls import KEEPALIVE, Address
 from aorm.errors import DataError, Error, InterfaceError, InternalError, OperationalError
 
 CLOSE_TIMEOUT = 2.0  # seconds
@@ -52,10 +54,13 @@ def opener(
     settings = _settings(address)
     kept = 0 if address["pgbouncer"] == "transaction" else address["prepared_statements"]
 
+    kind = Connection if address.patience is None else PatientConnection
+
     async def open_connection() -> Connection:
         try:
             raw = await asyncpg.connect(**settings)
-            return Connection(raw, kept, open_connection, address["connect_timeout"])
+            _keep_alive(raw._transport)
+            return kind(raw, kept, open_connection, address)
         except FAILURES as error:
             raise converted(error) from error
 
@@ -78,6 +83,20 @@ def _settings(address: Address) -> dict[str, Any]:
         "dsn": _ssl_dsn(address),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _keep_alive(transport: Any) -> None:
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE.idle),
+        ("TCP_KEEPINTVL", KEEPALIVE.interval),
+        ("TCP_KEEPCNT", KEEPALIVE.count),
+    ):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _ssl_dsn(address: Address) -> str | None:
@@ -108,8 +127,8 @@ class Connection(Identified):
 
     is_async = True
 
-    def __init__(self, raw: Any, kept: int, reopen: Any, patience: float) -> None:
-        super().__init__(reopen, patience)
+    def __init__(self, raw: Any, kept: int, reopen: Any, address: Address) -> None:
+        super().__init__(reopen, address["connect_timeout"])
         self.raw_connection = raw
         self._protocol = raw._protocol
         self._statements: dict[str, Any] = {}
@@ -314,7 +333,22 @@ class Connection(Identified):
 
     async def ping(self) -> None:
         """Ask the server whether it is there."""
-        await self.command("")
+        with self.limited(self.patience):
+            await self.command("")
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """End the connection when the block takes longer: the server does not answer any more."""
+        raw = self.raw_connection
+        timer = raw._loop.call_later(seconds, raw.terminate)
+        try:
+            yield
+        except Error as error:
+            if raw._loop.time() < timer.when():
+                raise
+            raise OperationalError(f"no answer from the server within {seconds:g} s") from error
+        finally:
+            timer.cancel()
 
     async def close(self) -> None:
         """Say good-bye, and wait for it, not for long; a statement that was cancelled is stopped
@@ -333,6 +367,10 @@ class Connection(Identified):
         """In no transaction, and sound."""
         return not (self.broken or self.lost or self._protocol.is_in_transaction())
 
+    def quiet(self) -> bool:
+        """Whether the server has not closed it."""
+        return not self.raw_connection.is_closed()
+
     def terminate(self) -> None:
         """Close without waiting, also when the loop is gone."""
         self.lost = True
@@ -349,6 +387,49 @@ class Connection(Identified):
             self.lost = True
             return OperationalError(str(error))
         return converted(error)
+
+
+class PatientConnection(Connection):
+    """One with a statement timeout, which the server enforces, unless it is gone."""
+
+    __slots__ = ("limit",)
+
+    def __init__(self, raw: Any, kept: int, reopen: Any, address: Address) -> None:
+        super().__init__(raw, kept, reopen, address)
+        assert address.patience is not None
+        self.limit = address.patience
+
+    async def fetch(self, sql: str, params: Params) -> Rows:
+        """All rows."""
+        with self.limited(self.limit):
+            return await super().fetch(sql, params)
+
+    async def execute(self, sql: str, params: Params) -> int:
+        """The number of changed rows."""
+        with self.limited(self.limit):
+            return await super().execute(sql, params)
+
+    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
+        """Once for each row of values; all of them or none."""
+        with self.limited(self.limit):
+            await super().execute_many(sql, rows)
+
+    async def raw(self, sql: str, params: Params) -> RawResult:
+        """A statement of the user's own."""
+        with self.limited(self.limit):
+            return await super().raw(sql, params)
+
+    async def cursor(self, sql: str, params: Params) -> Cursor:
+        """Rows piece by piece, by a portal of the server."""
+        self.sql = sql
+        cursor = PatientCursor(self)
+        await cursor.open(sql, params)
+        return cursor
+
+    async def command(self, sql: str) -> None:
+        """A statement that controls the transaction."""
+        with self.limited(self.limit):
+            await super().command(sql)
 
 
 def _close_without_loop(raw: Any) -> None:
@@ -415,6 +496,24 @@ class Cursor:
             await connection.command("ROLLBACK")
         elif connection._protocol.is_in_transaction():
             await connection._protocol.close_portal(self._name, None)
+
+
+class PatientCursor(Cursor):
+    """One with a statement timeout."""
+
+    __slots__ = ()
+
+    _connection: PatientConnection
+
+    async def open(self, sql: str, params: Params) -> None:
+        """Bind the portal."""
+        with self._connection.limited(self._connection.limit):
+            await super().open(sql, params)
+
+    async def fetch(self, size: int) -> Rows:
+        """The next rows, at most `size`."""
+        with self._connection.limited(self._connection.limit):
+            return await super().fetch(size)
 
 
 def _changed(status: str) -> int:

@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import selectors
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from inspect import isawaitable
 from itertools import count
 from typing import Any
 
 import psycopg
-from psycopg import waiting
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 
@@ -30,15 +29,12 @@ from aorm.connections.drivers.outcome import (
     place_of,
     settle,
 )
-from aorm.connections.sides import to_the_end
-from aorm.connections.urls import Address
-from aorm.errors import Error, InternalError, QueryTypeError
+from aorm.connections.drivers.patience import PatientAsyncConnection, PatientConnection
+from aorm.connections.urls import KEEPALIVE, Address
+from aorm.errors import Error, InternalError, OperationalError, QueryTypeError
 
 LARGE = 1000  # rows
 PREPARE_AFTER = 2  # executions
-WAIT_INTERVAL = 0.1  # seconds; psycopg's own
-STOP_TIMEOUT = 5.0  # seconds
-ACTIVE = int(TransactionStatus.ACTIVE)
 IDLE = int(TransactionStatus.IDLE)  # looking it up in its enum takes longer than the comparison
 
 _cursor_numbers = count(1)
@@ -50,7 +46,7 @@ def opener(address: Address, functions: Iterable[Any], owner: object) -> Callabl
 
     def open_connection() -> Connection:
         try:
-            raw = psycopg.Connection.connect(autocommit=True, **settings)
+            raw = PatientConnection.connect(autocommit=True, **settings)
         except psycopg.Error as error:
             raise converted(error) from error
         _prepare(raw, address)
@@ -67,7 +63,7 @@ def async_opener(
 
     async def open_connection() -> AsyncConnection:
         try:
-            raw = await Stoppable.connect(autocommit=True, **settings)
+            raw = await PatientAsyncConnection.connect(autocommit=True, **settings)
         except psycopg.Error as error:
             raise converted(error) from error
         _prepare(raw, address)
@@ -86,6 +82,9 @@ def _settings(address: Address) -> dict[str, Any]:
         "application_name": address["application_name"],
         "connect_timeout": max(2, round(address["connect_timeout"])),  # libpq's least is 2
         "client_encoding": "utf8",
+        "keepalives_idle": KEEPALIVE.idle,
+        "keepalives_interval": KEEPALIVE.interval,
+        "keepalives_count": KEEPALIVE.count,
         **{name: address[name] for name in ("sslmode", "sslrootcert", "sslcert", "sslkey")},
     }
     if server := address.server_settings():
@@ -97,7 +96,9 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _prepare(raw: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], address: Address) -> None:
+def _prepare(raw: PatientConnection | PatientAsyncConnection, address: Address) -> None:
+    raw.patience = address.patience
+    raw.stop_within = address["connect_timeout"]
     raw.adapters.register_loader("json", TextLoader)
     raw.adapters.register_loader("jsonb", TextLoader)
     if address["pgbouncer"] == "transaction" or not address["prepared_statements"]:
@@ -143,7 +144,14 @@ class _Shared(Identified):
     def _converted(self, error: psycopg.Error) -> Error:
         if is_fatal(error.sqlstate) or self.raw_connection.closed:
             self.lost = True
+            return OperationalError(str(error))
         return converted(error)
+
+    def quiet(self) -> bool:
+        """Whether the server has sent nothing since: it would say good-bye."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pgconn.socket, selectors.EVENT_READ)
+            return not selector.select(0)
 
     def _may_retry(self, error: psycopg.Error) -> bool:
         return _is_stale(error) and self._pgconn.transaction_status == IDLE
@@ -310,39 +318,15 @@ class Connection(_Shared):
 
     def ping(self) -> None:
         """Ask the server whether it is there."""
-        self.command("")
+        raw: PatientConnection = self.raw_connection
+        patience, raw.patience = raw.patience, self.patience
+        try:
+            self.command("")
+        finally:
+            raw.patience = patience
 
     def _forget_statements(self) -> None:
         self.raw_connection._prepared.clear()
-
-
-class Stoppable(psycopg.AsyncConnection[Any]):
-    """A connection of psycopg that has the server stop what was cancelled, and sees it through.
-
-    psycopg does so, too, but hangs up when it is cancelled again: the statement would go on.
-    """
-
-    async def wait(
-        self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None
-    ) -> Any:
-        """Drive a generator of psycopg's to its end."""
-        options = {} if timeout is None else {"timeout": timeout}  # not there before 3.3
-        try:
-            return await waiting.wait_async(gen, self.pgconn.socket, interval, **options)
-        except asyncio.CancelledError:
-            if self.pgconn.transaction_status == ACTIVE:
-                await to_the_end(self._stop(gen))
-            raise
-
-    async def _stop(self, gen: Any) -> None:
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT):
-                await self.cancel_safe(timeout=STOP_TIMEOUT)
-                await waiting.wait_async(gen, self.pgconn.socket, WAIT_INTERVAL)
-        except psycopg.errors.QueryCanceled:
-            pass
-        except (psycopg.Error, OSError, TimeoutError):
-            self.pgconn.finish()
 
 
 class AsyncConnection(_Shared):
@@ -509,7 +493,12 @@ class AsyncConnection(_Shared):
 
     async def ping(self) -> None:
         """Ask the server whether it is there."""
-        await self.command("")
+        raw: PatientAsyncConnection = self.raw_connection
+        patience, raw.patience = raw.patience, self.patience
+        try:
+            await self.command("")
+        finally:
+            raw.patience = patience
 
     async def close(self) -> None:
         """Close; libpq says good-bye without waiting."""
