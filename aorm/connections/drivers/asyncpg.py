@@ -239,6 +239,8 @@ class Connection(Identified):
 
     async def copy_in(self, sql: str, data: str) -> int:
         """The number of rows that COPY has read from these lines."""
+        if self.asks:
+            self._ask()
         self.sql = sql
         try:
             return _changed(

@@ -237,6 +237,8 @@ class Connection(_Shared):
 
     def copy_in(self, sql: str, data: str) -> int:
         """The number of rows that COPY has read from these lines."""
+        if self.asks:
+            self._ask()
         self.sql = sql
         try:
             cursor = psycopg.RawCursor(self.raw_connection)
@@ -408,6 +410,8 @@ class AsyncConnection(_Shared):
 
     async def copy_in(self, sql: str, data: str) -> int:
         """The number of rows that COPY has read from these lines."""
+        if self.asks:
+            await self._ask()
         self.sql = sql
         try:
             cursor = psycopg.AsyncRawCursor(self.raw_connection)
