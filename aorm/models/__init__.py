@@ -51,6 +51,7 @@ from aorm.fields.various import (
 )
 from aorm.models import checking, functions, related  # noqa: F401  what declarations below refer to
 from aorm.models.base import DEFERRED, Model
+from aorm.models.cte import CTE, Lateral, with_cte
 from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, FETCH_RAISE, RAISE
 from aorm.models.manager import Manager
 from aorm.models.many_to_many import ManyToManyField
@@ -95,6 +96,7 @@ from aorm.query.windows import RowRange, ValueRange, Window, WindowFrame, Window
 
 __all__ = [
     "CASCADE",
+    "CTE",
     "DB_CASCADE",
     "DB_SET_DEFAULT",
     "DB_SET_NULL",
@@ -154,6 +156,7 @@ __all__ = [
     "IntegerField",
     "JSONField",
     "JSONNull",
+    "Lateral",
     "Lookup",
     "Manager",
     "ManyToManyField",
@@ -200,4 +203,5 @@ __all__ = [
     "WindowFrameExclusion",
     "aprefetch_related_objects",
     "prefetch_related_objects",
+    "with_cte",
 ]

@@ -248,6 +248,34 @@ class Shaping(Chaining):
             new_high = stop if new_high is None else min(new_high, stop)
         return new_low, new_high
 
+    def top(self, size: int, *by: str) -> Self:
+        """The first rows of each group of rows that have the same values of these fields.
+
+        `Book.objects.order_by("-rating").top(3, "author")` is the three best books of each author.
+        Like a slice, it is the last thing that is said about which rows there are.
+
+        Args:
+            size: how many rows of each group, in the order of the QuerySet.
+            by: names of the fields, also of related objects, or of annotations.
+        Raises:
+            QueryValueError: the size is no number above 0, or no field is named.
+            FieldError: a name is no field.
+        """
+        self._not_combined("top")
+        self._not_sliced("Cannot take the top of groups once a slice has been taken.")
+        if type(size) is not int or size < 1:
+            raise QueryValueError(f"top() takes a number of rows above 0, not {size!r}")
+        if not by or not all(map(_is_text, by)):
+            raise QueryValueError("top() takes the names of the fields that make the groups")
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            scope = Scope(draft)
+            columns = [F(name).resolve(scope) for name in by]
+            draft.per = tuple(c for each in columns for c in getattr(each, "columns", [each]))
+            building.set_limits(draft, False, True, False, slots)
+
+        return self._step(("top", by), (size,), apply)
+
     # --- what is loaded ----------------------------------
 
     def select_related(self, *fields: Any) -> Self:

@@ -69,6 +69,7 @@ def _stand_on(draft: Draft, inner: Draft, summaries: dict[str, Any]) -> None:
     draft.where = type(draft.where)()
     draft.combinator, draft.combined = None, ()
     draft.per = ()
+    draft.tables = ()
 
 
 def _only_aggregates(draft: Draft) -> None:

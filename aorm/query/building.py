@@ -97,6 +97,8 @@ def set_group_by(draft: Draft, allow_aliases: bool = True) -> None:
 
 def _column_names(draft: Draft) -> set[str] | None:
     """The names of the columns of all joined tables; None where a table may have others."""
+    if any(join.derived for join in draft.joins.values()):
+        return None
     models = [draft.model]
     models += [j.field.related_model for j in draft.joins.values() if j.parent is not None]
     if not all(model._meta.managed for model in models):

@@ -158,6 +158,9 @@ class Draft(State):
         self.select = tuple(map(change, self.select))
         self.per = tuple(map(change, self.per))
         self.hidden = tuple(map(change, self.hidden))
+        self.tables = tuple(map(change, self.tables))
+        if any(join.derived for join in self.joins.values()):
+            self.joins = {alias: join.mapped(change) for alias, join in self.joins.items()}
         if isinstance(self.group_by, tuple):
             self.group_by = tuple(map(change, self.group_by))
         self.order_by = tuple(
@@ -173,6 +176,8 @@ class Draft(State):
             self.limit += offset
         if self.offset is not None:
             self.offset += offset
+        if self.returning is not None:
+            self.returning = self.returning.shifted(offset)
 
     def relabel(self, aliases: dict[str, str]) -> None:
         """Give tables other aliases."""

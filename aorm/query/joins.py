@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aorm.query.expressions import AND, OR
@@ -22,11 +22,17 @@ class Join(Record):
     field: Any = None  # the join field of the path: a foreign key or its reverse side
     nullable: bool = False
     filtered: Any = None  # a further condition of the ON clause, of a filtered relation
+    # A common table, or a subquery (`source`) whose columns have these names and types; it is
+    # joined where `on` is true.
+    derived: bool = False
+    on: Any = None
+    source: Any = None
+    heading: Any = ()
 
     @property
     def columns(self) -> tuple[tuple[Any, Any], ...]:
         """Pairs of a field of the parent table and a field of this one."""
-        return tuple(self.field.get_joining_fields())
+        return tuple(self.field.get_joining_fields()) if self.field is not None else ()
 
     def same_as(self, other: Join) -> bool:
         """Whether both stand for the same step from the same parent."""
@@ -35,7 +41,15 @@ class Join(Record):
             and self.parent == other.parent
             and self.field == other.field
             and self.filtered == other.filtered
+            and not self.derived
         )
+
+    def mapped(self, change: Callable[[Any], Any]) -> Join:
+        """This join with its condition and its subquery changed."""
+        if self.on is None:
+            return self
+        source = None if self.source is None else change(self.source)
+        return self.replaced(on=change(self.on), source=source)
 
     def relabeled(self, aliases: dict[str, str]) -> Join:
         return self.replaced(

@@ -42,6 +42,8 @@ def combine_rows(
     draft.distinct, draft.distinct_fields = False, ()
     draft.group_by = draft.lock = None
     draft.empty = False
+    draft.hidden = draft.tables = ()
+    draft.returning = None
 
 
 def selects_itself(state: State) -> bool:

@@ -53,6 +53,7 @@ class State:
         "slots",
         "standard_ordering",
         "subquery",
+        "tables",
         "used_aliases",
         "values_names",
         "where",
@@ -97,6 +98,8 @@ class State:
     returning: Any
     # Expressions that are selected behind all others, and are no part of the results.
     hidden: tuple[Any, ...]
+    # Common tables, for WITH.
+    tables: tuple[Any, ...]
 
     def start(self, model: Any) -> None:
         """Become the query for all rows of a model."""
@@ -127,6 +130,7 @@ class State:
         self.assignments = ()
         self.returning = None
         self.hidden = ()
+        self.tables = ()
 
     def copy_state(self, other: State) -> None:
         for name in State.__slots__:

@@ -13,6 +13,7 @@ from aorm.errors import EmptyResultSet, FullResultSet
 from aorm.query.draft import Draft
 from aorm.query.expressions import Col, QueryNode
 from aorm.query.query import Query
+from aorm.query.tables import check_tables
 from aorm.query.tuples import ColumnTuple
 from aorm.sql.compiled import Compiled, Decode, make_binder
 from aorm.sql.compiler import Compiler, Rendered, at_offset
@@ -47,6 +48,7 @@ def _compile(query: Query, dialect: Dialect, kind: str) -> Compiled:
     compiler.draft.initial_alias()
     if query.empty:
         return Compiled("", tuple, empty=True)
+    check_tables(query)
     try:
         rendered = _deletion(compiler) if kind == "delete" else _change(compiler, query)
     except EmptyResultSet:
@@ -116,7 +118,8 @@ def _change(compiler: Compiler, query: Query) -> Rendered:
         raise EmptyResultSet
     table = compiler.quote(query.opts.db_table)
     base = compiler.draft.base_alias
-    foreign = [(f, e) for f, e in query.assignments if _reads_other_tables(e, base)]
+    known = bool(query.tables)
+    foreign = [(f, e) for f, e in query.assignments if _reads_other_tables(e, base, known)]
     if foreign:
         return _change_from(compiler, query, foreign)
     where, where_params = _where(compiler)
@@ -124,13 +127,13 @@ def _change(compiler: Compiler, query: Query) -> Rendered:
     return f"UPDATE {table} SET {assigned}{where}", [*params, *where_params]
 
 
-def _reads_other_tables(expression: Any, base: str) -> bool:
-    """Whether a new value needs a table that is joined."""
+def _reads_other_tables(expression: Any, base: str, known: bool) -> bool:
+    """Whether a new value needs a table that is joined, or one that is `known` by WITH."""
     for each in expression.walk():
         if isinstance(each, Col) and each.alias not in (None, base):
             return True
-        if isinstance(each, QueryNode) and any(
-            column.alias != base for column in each.query.outer_columns()
+        if isinstance(each, QueryNode) and (
+            known or any(column.alias != base for column in each.query.outer_columns())
         ):
             return True
     return False
@@ -181,7 +184,8 @@ def _where(compiler: Compiler) -> Rendered:
     draft = compiler.draft
     used = [alias for alias, count in draft.refs.items() if count]
     direct = len(used) <= 1 and draft.group_by is None and not draft.distinct_fields
-    chosen = draft.is_sliced or draft.per or _skips_locked(draft, compiler.dialect)
+    # WITH stands in the subquery: sqlite3 counts rows only where the statement begins with its verb.
+    chosen = draft.is_sliced or draft.per or draft.tables or _skips_locked(draft, compiler.dialect)
     if direct and not chosen and not draft.where.contains_over_clause:
         if not draft.where.children:
             return "", []
@@ -239,6 +243,5 @@ def _skips_locked_anywhere(draft: Draft) -> bool:
 
 def _renamed(draft: Draft) -> Query:
     """The query with aliases of its own: the changed table stands around it."""
-    draft.alias_prefix = "U"
-    draft.relabel({alias: f"U{number}" for number, alias in enumerate(draft.joins)})
+    draft.bump_prefix(draft)
     return Query.frozen(draft)

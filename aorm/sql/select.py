@@ -21,6 +21,7 @@ from aorm.query.functions.comparison import Coalesce
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
 from aorm.query.state import Fixed
+from aorm.query.tables import check_tables
 from aorm.query.tuples import ColumnTuple
 from aorm.sql.compiled import Compiled, make_binder
 from aorm.sql.compiler import SUBQUERY, Compiler, Rendered
@@ -29,6 +30,7 @@ from aorm.sql.dialect import Dialect
 from aorm.sql.ordering import Ordering
 from aorm.sql.set_operations import SetOperation
 from aorm.sql.standard import where_root
+from aorm.sql.tables import lateral_table, with_clause
 from aorm.sql.windows import OverWindows
 
 
@@ -145,9 +147,16 @@ class SelectCompiler(Ordering):
 
     def statement(self, *, with_limits: bool = True, exists: bool = False) -> Rendered:
         """The text and parameters of the whole SELECT."""
-        draft = self.draft
-        if draft.empty and not self.keep_empty:
+        if self.draft.empty and not self.keep_empty:
             raise EmptyResultSet
+        sql, params = self._body(with_limits, exists)
+        if not self.draft.tables:
+            return sql, params
+        head, head_params = with_clause(self, self.draft.tables)
+        return f"{head}{sql}", [*head_params, *params]
+
+    def _body(self, with_limits: bool, exists: bool) -> Rendered:
+        draft = self.draft
         if draft.combinator is not None:
             return SetOperation(self, self.named).render(with_limits)
         rest, windows = draft.where.parted(_looks_over_rows)
@@ -344,6 +353,11 @@ def from_clause(compiler: Compiler) -> Rendered:
         if join.parent is None:
             parts.append(f"{', ' if parts else ''}{table}")
             continue
+        if join.derived:
+            sql, found = _derived_join(compiler, alias, join, table)
+            parts.append(sql)
+            params += found
+            continue
         conditions = []
         for left, right in join.columns:
             pair = (
@@ -370,6 +384,16 @@ def _join_condition(compiler: Compiler, condition: Any) -> Rendered:
     except FullResultSet:
         return "(1 = 1)", []
     return f"({sql})", params
+
+
+def _derived_join(compiler: Compiler, alias: str, join: Any, table: str) -> Rendered:
+    """The join of a common table, or of a subquery."""
+    on, on_params = _join_condition(compiler, join.on) if join.on.children else ("(1 = 1)", [])
+    if join.source is None:
+        return f" {join.kind} {table} ON {on}", on_params
+    sql, params = lateral_table(compiler, alias, join)
+    further = f" AND {on}" if join.on.children else ""
+    return f" {join.kind} {sql}{further})", [*params, *on_params]
 
 
 def _lockable(source: Source, name: str) -> dict[str, int]:
@@ -400,6 +424,7 @@ def _compile_select(query: Query, dialect: Dialect) -> Compiled:
             "returning() is for update(), delete(), bulk_create(), bulk_upsert() and insert_from():"
             " call one of these (or its asynchronous twin) on the query set"
         )
+    check_tables(query)
     compiler = SelectCompiler(query, dialect)
     compiler.keep_empty = _gives_a_row_anyway(query)
     compiler.collect_outputs()

@@ -202,7 +202,9 @@ class Part:
             # What is added is numbered as the values of the whole are.
             draft.shift(offset)
             self.offset = 0
-        self.keeps_order = bool(draft.is_sliced or draft.distinct_fields or draft.per)
+        self.keeps_order = bool(
+            draft.is_sliced or draft.distinct_fields or draft.per or draft.tables
+        )
         if not self.keeps_order:
             draft.order_by, draft.default_ordering = (), False
         self.compiler = type(whole.compiler)(Query.frozen(draft), whole.compiler.dialect)

@@ -113,6 +113,7 @@ class PostgresqlDialect(Dialect):
 POSTGRESQL = PostgresqlDialect(
     vendor="postgresql",
     capabilities=Capabilities(
+        lateral=True,
         array_parameters=True,
         distinct_on=True,
         select_for_update=True,
