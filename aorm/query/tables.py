@@ -99,7 +99,7 @@ class OuterTableRef(ResolvedOuterRef):
         return self.ref._output_field
 
     @property
-    def _output_field_or_none(self) -> Any:
+    def _output_field_or_none(self) -> Any:  # type: ignore[override]
         return self.ref._output_field
 
 

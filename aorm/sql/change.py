@@ -184,7 +184,7 @@ def _where(compiler: Compiler) -> Rendered:
     draft = compiler.draft
     used = [alias for alias, count in draft.refs.items() if count]
     direct = len(used) <= 1 and draft.group_by is None and not draft.distinct_fields
-    # WITH stands in the subquery: sqlite3 counts rows only where the statement begins with its verb.
+    # WITH stands in the subquery: sqlite3 counts no rows where it stands before the verb.
     chosen = draft.is_sliced or draft.per or draft.tables or _skips_locked(draft, compiler.dialect)
     if direct and not chosen and not draft.where.contains_over_clause:
         if not draft.where.children:
