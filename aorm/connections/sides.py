@@ -187,6 +187,9 @@ class SyncSide:
             following.wake()
 
     def _take(self, block: Block) -> None:
+        with self._mutex:
+            if self.turns.take(block):
+                return
         served = threading.Event()
         waiting = self.line_up(block, served.set)
         if waiting is None:
