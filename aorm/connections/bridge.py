@@ -125,8 +125,8 @@ class FromLoop:
         await self._take(block)
         try:
             return await _in_worker(self._side.call_in_turn, method, *arguments)
-        except BaseException as error:
-            self._side.transaction.note(error)
+        except lazy.asyncio_module().CancelledError as error:
+            self._side.transaction.note(error)  # for the thread it was a success
             raise
 
     async def perform(self, block: Block, commands: Any) -> Any:
