@@ -2,6 +2,7 @@
 
 from aorm.connections import (
     Atomic,
+    Block,
     aget_rollback,
     aon_commit,
     asavepoint,
@@ -29,6 +30,7 @@ from aorm.errors import TransactionManagementError
 
 __all__ = [
     "Atomic",
+    "Block",
     "TransactionManagementError",
     "aget_rollback",
     "aon_commit",

@@ -1,6 +1,6 @@
 """Databases, pools, transactions, and the two places where operations meet a database."""
 
-from aorm.connections.atomic import Atomic, atomic
+from aorm.connections.atomic import Atomic, Using, atomic, database_of
 from aorm.connections.bridge import async_to_sync, sync_to_async
 from aorm.connections.capture import CapturedQuery, capture_queries
 from aorm.connections.current import detached
@@ -30,13 +30,16 @@ from aorm.connections.manual import (
     set_rollback,
 )
 from aorm.connections.run import arun, astream, run, stream
+from aorm.connections.transaction import Block
 
 __all__ = [
     "Atomic",
+    "Block",
     "CapturedQuery",
     "Database",
     "Databases",
     "Runtime",
+    "Using",
     "aget_rollback",
     "aon_commit",
     "arun",
@@ -52,6 +55,7 @@ __all__ = [
     "clean_savepoints",
     "commit",
     "connections",
+    "database_of",
     "detached",
     "explain_runtime",
     "get_autocommit",

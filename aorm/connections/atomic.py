@@ -9,15 +9,17 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from functools import wraps
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 from aorm.connections import lazy
+from aorm.connections.bound import BoundDatabase
 from aorm.connections.bridge import async_side, refusal, sync_side
 from aorm.connections.callbacks import acall_back, call_back
-from aorm.connections.current import current_block, enter, leave
+from aorm.connections.current import current_block, enter, entered_block, leave
 from aorm.connections.databases import Database, connections
 from aorm.connections.sides import abegin, begin
 from aorm.connections.transaction import Block, begin_sql, place_of_caller
@@ -32,6 +34,9 @@ from aorm.late import inspect, random
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: What says where something is done: an alias, a database, or a transaction.
+Using: TypeAlias = "str | Database | Block | Atomic | None"
+
 ISOLATION_LEVELS = ("read uncommitted", "read committed", "repeatable read", "serializable")
 WORTH_RETRYING = ("40001", "40P01")  # serialization failure, deadlock
 LONGEST_PAUSE = 1.0  # seconds
@@ -42,7 +47,7 @@ class Atomic:
 
     def __init__(
         self,
-        using: str | Database | None,
+        using: Using,
         savepoint: bool,
         durable: bool,
         isolation: str | None,
@@ -54,7 +59,7 @@ class Atomic:
             raise ValueError(
                 f"unknown isolation level {isolation!r}; there are {', '.join(ISOLATION_LEVELS)}"
             )
-        self.using = "default" if using is None else using
+        self.using: Using = "default" if using is None else using
         self.savepoint = savepoint
         self.durable = durable
         self.isolation = isolation
@@ -66,15 +71,14 @@ class Atomic:
 
     # --- entering and leaving ---------------------------------------------------------
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Block:
         if lazy.running_loop() is not None:
             raise refusal()
         database, outer = self._outer()
         place = place_of_caller()
         if outer is not None:
             side = sync_side(outer.transaction)
-            self._entered(database, side.open(outer, self.savepoint, self, place))
-            return
+            return self._entered(database, side.open(outer, self.savepoint, self, place))
         pool = database.sync_pool or database.make_sync_pool()
         connection = pool.take()
         try:
@@ -82,7 +86,7 @@ class Atomic:
         except BaseException:
             pool.give(connection)
             raise
-        self._entered(database, transaction.root)
+        return self._entered(database, transaction.root)
 
     def __exit__(
         self,
@@ -97,13 +101,13 @@ class Atomic:
         if callbacks:
             call_back(callbacks)
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Block:
         database, outer = self._outer()
         place = place_of_caller()
         if outer is not None:
             side = async_side(outer.transaction)
-            self._entered(database, await side.open(outer, self.savepoint, self, place))
-            return
+            opened = await side.open(outer, self.savepoint, self, place)
+            return self._entered_by_task(database, opened)
         pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
         connection = pool.take() or await pool.acquire()
         try:
@@ -112,7 +116,7 @@ class Atomic:
         except BaseException:
             pool.give(connection)
             raise
-        self._entered(database, transaction.root)
+        return self._entered_by_task(database, transaction.root)
 
     async def __aexit__(
         self,
@@ -153,12 +157,27 @@ class Atomic:
             raise NotSupportedError("transactions of SQLite are always serializable")
         return begin_sql(database.vendor, self.isolation, self.read_only, self.deferrable)
 
-    def _entered(self, database: Database, block: Block) -> None:
+    def _entered(self, database: Database, block: Block) -> Block:
+        database = database.unbound
         self._opened.append(block)
+        block.before = entered_block(database)
         enter(database, block)
+        return block
+
+    def _entered_by_task(self, database: Database, block: Block) -> Block:
+        block.entered_by = weakref.ref(lazy.asyncio_module().current_task())
+        return self._entered(database, block)
+
+    @property
+    def block(self) -> Block:
+        """The block that was entered last and is open; TransactionManagementError without one."""
+        for block in reversed(self._opened):
+            if not block.closed:
+                return block
+        raise TransactionManagementError("this transaction is not open: it was not entered yet")
 
     def _left(self) -> Block:
-        database = database_of(self.using)
+        database = database_of(self.using).unbound
         block = current_block(database)
         if block is None or block.owner is not self or block not in self._opened:
             block = self._opened[-1]
@@ -231,9 +250,16 @@ def _pause(attempt: int) -> float:
     return min(LONGEST_PAUSE, 0.01 * 2.0**attempt) * random.uniform(0.5, 1.0)
 
 
-def database_of(using: str | Database | None) -> Database:
-    """The database of an alias; a `Database` is itself."""
-    return using if isinstance(using, Database) else connections[using or "default"]
+def database_of(using: Using) -> Database:
+    """The database of an alias; a `Database` is itself; a transaction, its own as seen from it."""
+    if using is None or isinstance(using, str):
+        return connections[using or "default"]
+    if isinstance(using, Database):
+        return using
+    block = using.block if isinstance(using, Atomic) else using
+    if not isinstance(block, Block):
+        raise TypeError(f"neither the alias of a database nor a transaction: {using!r}")
+    return BoundDatabase(block.transaction.database, block)
 
 
 @overload
@@ -242,7 +268,7 @@ def atomic(using: F) -> F: ...
 
 @overload
 def atomic(
-    using: str | Database | None = None,
+    using: Using = None,
     savepoint: bool = True,
     durable: bool = False,
     *,
@@ -265,12 +291,15 @@ def atomic(
 ) -> Any:
     """A block that is kept as a whole or not at all: for `with`, `async with`, or as a decorator.
 
+    `using` is the alias of a database, or an open transaction that the block shall be in, wherever
+    it was opened: what `with` gave, or the object that was entered.
+
     A nested block is a savepoint, unless `savepoint` is false: then its failure undoes the outer
     one.  A `durable` block refuses to be nested.  `isolation`, `read_only` and `deferrable` are of
     the transaction.  With `retries`, a decorated function runs again after a serialization failure
     or a deadlock.
     """
     options = (savepoint, durable, isolation, read_only, deferrable, retries)
-    if callable(using):
+    if callable(using) and not isinstance(using, Atomic):
         return Atomic(None, *options)(using)
     return Atomic(using, *options)

@@ -83,6 +83,14 @@ class Database:
         self._lock = threading.Lock()
         _all_databases.add(self)
 
+    #: Whether it stands for one transaction: see `bound`.
+    is_bound = False
+
+    @property
+    def unbound(self) -> Database:
+        """The database itself, where this one stands for a transaction."""
+        return self
+
     def __repr__(self) -> str:
         return f"<Database {self.alias!r}: {self.address!r}>"
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from aorm.connections import lazy
-from aorm.connections.atomic import database_of
+from aorm.connections.atomic import Using, database_of
 from aorm.connections.bridge import async_side, refusal, sync_side
 from aorm.connections.callbacks import acall_back, call_back
 from aorm.connections.current import enter, leave
@@ -23,8 +23,6 @@ from aorm.errors import TransactionManagementError
 from aorm.late import inspect
 
 FORBIDDEN = "This is forbidden when an 'atomic' block is active."
-
-Using = str | Database | None
 
 
 def get_connection(using: Using = None) -> Database:

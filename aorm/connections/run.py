@@ -25,7 +25,7 @@ from aorm.connections.callbacks import acall_back, call_back
 from aorm.connections.current import current_block, enter, leave
 from aorm.connections.inside import Inside
 from aorm.connections.sides import abegin, begin
-from aorm.connections.transaction import begin_sql, place_of_caller
+from aorm.connections.transaction import Block, begin_sql, place_of_caller
 from aorm.steps import (
     Call,
     CopyIn,
@@ -58,6 +58,9 @@ def run(operation: Operation[R], database: Any) -> R:
     block = current_block(database)
     if block is not None:
         inside = Inside(sync_side(block.transaction), block)
+        if database.is_bound:
+            with database.staying(block):
+                return _drive(operation, step, inside, database.unbound)  # type: ignore[no-any-return]
         return _drive(operation, step, inside, database)  # type: ignore[no-any-return]
     pool = database.sync_pool or database.make_sync_pool()
     try:
@@ -137,10 +140,10 @@ async def arun(operation: Operation[R], database: Any) -> R:
         return done.value  # type: ignore[no-any-return]
     block = current_block(database)
     if block is not None:
-        side = async_side(block.transaction)
-        if side is block.transaction.side and hasattr(side.connection, "inner"):
-            return await hops.drive_inside(operation, step, block)  # type: ignore[no-any-return]
-        return await _adrive(operation, step, Inside(side, block), database)  # type: ignore[no-any-return]
+        if database.is_bound:
+            with database.staying(block):
+                return await _adrive_inside(operation, step, block, database.unbound)  # type: ignore[no-any-return]
+        return await _adrive_inside(operation, step, block, database)  # type: ignore[no-any-return]
     pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
     if database.hops:
         return await pool.perform(operation, step, database)  # type: ignore[no-any-return]
@@ -156,6 +159,13 @@ async def arun(operation: Operation[R], database: Any) -> R:
         return await _adrive(operation, step, target, database)  # type: ignore[no-any-return]
     finally:
         pool.give(connection)
+
+
+def _adrive_inside(operation: Operation[Any], step: Any, block: Block, database: Any) -> Any:
+    side = async_side(block.transaction)
+    if side is block.transaction.side and hasattr(side.connection, "inner"):
+        return hops.drive_inside(operation, step, block)
+    return _adrive(operation, step, Inside(side, block), database)
 
 
 async def _adrive(operation: Operation[Any], step: Any, target: Any, database: Any) -> Any:

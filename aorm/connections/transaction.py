@@ -39,9 +39,21 @@ class Callback(Record):
 
 
 class Block:
-    """One `atomic()` that was entered, or the block of an operation."""
+    """One `atomic()` that was entered, or the block of an operation.
 
-    __slots__ = ("closed", "owner", "parent", "place", "savepoint", "transaction")
+    `with atomic() as transaction` gives it, for `queryset.using(transaction)`.
+    """
+
+    __slots__ = (
+        "before",
+        "closed",
+        "entered_by",
+        "owner",
+        "parent",
+        "place",
+        "savepoint",
+        "transaction",
+    )
 
     def __init__(
         self,
@@ -57,6 +69,8 @@ class Block:
         self.owner = owner
         self.place = place
         self.closed = False
+        self.before = parent  # where the context was that entered it
+        self.entered_by: Callable[[], Any] | None = None  # the task, weakly
 
     @property
     def where(self) -> str:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aorm import errors
-from aorm.connections import arun, connections, run
+from aorm.connections import arun, run
 from aorm.fields.base import LOOKUP_SEP, DatabaseDefault
 from aorm.fields.registry import apps, hooks
 from aorm.models.construct import FILLER, filler, set_others, with_positional
 from aorm.models.deferred import missing_attribute
 from aorm.models.meta import ModelBase
+from aorm.models.placing import place, placed
 from aorm.models.prefetch import RelatedFetching
 from aorm.models.state import (
     DEFERRED,
@@ -223,7 +224,7 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         *,
         force_insert: bool | tuple[type[Any], ...] = False,
         force_update: bool = False,
-        using: str | None = None,
+        using: Any = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
         """Update the object's row, or insert one where there is none.
@@ -232,58 +233,50 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
             force_insert: insert; a tuple names the models, of this one and its parents, whose
                 rows are inserted.
             force_update: update, or fail.
-            using: the alias of the database.
+            using: the alias of the database, or an open transaction.
             update_fields: update only these fields.
 
         Raises:
             ValueError: the arguments contradict each other, or a related object is not saved.
             NotUpdated: a forced update found no row.
         """
-        alias = using or write_alias(self)
-        run(
-            saving.save(self, alias, force_insert, force_update, update_fields),
-            connections[alias],
-        )
+        alias, database = place(using or write_alias(self))
+        run(saving.save(self, alias, force_insert, force_update, update_fields), database)
 
     async def asave(
         self,
         *,
         force_insert: bool | tuple[type[Any], ...] = False,
         force_update: bool = False,
-        using: str | None = None,
+        using: Any = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        alias = using or write_alias(self)
-        await arun(
-            saving.save(self, alias, force_insert, force_update, update_fields),
-            connections[alias],
-        )
+        alias, database = place(using or write_alias(self))
+        await arun(saving.save(self, alias, force_insert, force_update, update_fields), database)
 
     def save_base(
         self,
         raw: bool = False,
         force_insert: bool | tuple[type[Any], ...] = False,
         force_update: bool = False,
-        using: str | None = None,
+        using: Any = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
         """Save without the checks of `save`; `raw` is for fixtures and leaves out the parents."""
-        alias = using or write_alias(self)
+        alias, database = place(using or write_alias(self))
         run(
             saving.save_base(self, alias, raw, force_insert, force_update, update_fields),
-            connections[alias],
+            database,
         )
 
     def _prepare_related_fields_for_save(self, operation_name: str, fields: Any = None) -> None:
         saving.check_related(self, operation_name, fields)
 
-    def delete(
-        self, using: str | None = None, keep_parents: bool = False
-    ) -> tuple[int, dict[str, int]]:
+    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete the object's row, and what goes with it.
 
         Args:
-            using: the alias of the database.
+            using: the alias of the database, or an open transaction.
             keep_parents: leave the rows of the parents.
 
         Returns:
@@ -294,15 +287,15 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
             ProtectedError, RestrictedError: another object stands in the way.
         """
         self._refuse_without_key()
-        alias = using or write_alias(self)
-        return run(delete_instance(self, alias, keep_parents), connections[alias])
+        alias, database = place(using or write_alias(self))
+        return run(delete_instance(self, alias, keep_parents), database)
 
     async def adelete(
-        self, using: str | None = None, keep_parents: bool = False
+        self, using: Any = None, keep_parents: bool = False
     ) -> tuple[int, dict[str, int]]:
         self._refuse_without_key()
-        alias = using or write_alias(self)
-        return await arun(delete_instance(self, alias, keep_parents), connections[alias])
+        alias, database = place(using or write_alias(self))
+        return await arun(delete_instance(self, alias, keep_parents), database)
 
     def _refuse_without_key(self) -> None:
         if not self._is_pk_set():
@@ -316,14 +309,14 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
 
     def refresh_from_db(
         self,
-        using: str | None = None,
+        using: Any = None,
         fields: Iterable[str] | None = None,
         from_queryset: Any = None,
     ) -> None:
         """Load the object again, and forget the related objects that it keeps.
 
         Args:
-            using: the alias of the database.
+            using: the alias of the database, or an open transaction.
             fields: only these fields and relations.
             from_queryset: the QuerySet to look the object up in.
 
@@ -338,7 +331,7 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
 
     async def arefresh_from_db(
         self,
-        using: str | None = None,
+        using: Any = None,
         fields: Iterable[str] | None = None,
         from_queryset: Any = None,
     ) -> None:
@@ -365,11 +358,13 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
             )
         return wanted
 
-    def _refreshing(self, using: str | None, wanted: set[str] | None, queryset: Any) -> Any:
+    def _refreshing(self, using: Any, wanted: set[str] | None, queryset: Any) -> Any:
         options = self._meta
         if queryset is None:
             manager = type(self)._base_manager
-            queryset = manager.db_manager(using, hints={"instance": self}).all()
+            alias, database = placed(using)
+            queryset = manager.db_manager(alias, hints={"instance": self}).all()
+            queryset = queryset.using(using) if database is not None else queryset
         elif using is not None:
             queryset = queryset.using(using)
         queryset = queryset.filter(pk=self.pk)

@@ -42,6 +42,7 @@ class Chaining:
     _for_write = False
     _fetch_mode: Any = None
     _inner_db: str | None = None
+    _place: Any = None  # a database as it is seen from a transaction: see `using`
     _plainly_cloned: ClassVar[bool] = True
     _plainly_filtered: ClassVar[bool] = True
 

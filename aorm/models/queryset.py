@@ -62,16 +62,16 @@ class QuerySet(Copying, Paging, Generic[T]):
         def _create_operation(self, **kwargs: Any) -> Operation[T]: ...
 
     def _run(self, operation: Operation[R]) -> R:
-        return run(operation, connections[self._db or self.db])
+        return run(operation, self._place or connections[self._db or self.db])
 
     async def _arun(self, operation: Operation[R]) -> R:
-        return await arun(operation, connections[self._db or self.db])
+        return await arun(operation, self._place or connections[self._db or self.db])
 
     def _write(self, operation: Operation[R]) -> R:
-        return run(operation, connections[self._write_alias()])
+        return run(operation, self._place or connections[self._write_alias()])
 
     async def _awrite(self, operation: Operation[R]) -> R:
-        return await arun(operation, connections[self._write_alias()])
+        return await arun(operation, self._place or connections[self._write_alias()])
 
     # --- results ----------------------------------
 

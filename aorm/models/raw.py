@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequenc
 from typing import Any
 from weakref import ref
 
-from aorm.connections import arun, connections, run
+from aorm.connections import Using, arun, connections, run
 from aorm.connections.raw import native
 from aorm.errors import FieldDoesNotExist
+from aorm.models.placing import placed
 from aorm.models.rows import loaded_for
 from aorm.operations.prefetch import prefetch_related_objects_operation
 from aorm.operations.routing import router
@@ -72,6 +73,7 @@ class RawQuerySet:
         self.params = params
         self.translations = dict(translations or {})
         self._db = using
+        self._place: Any = None
         self._hints = hints or {}
         self._fetch_mode = fetch_mode
         self._result_cache: list[Any] | None = None
@@ -83,11 +85,14 @@ class RawQuerySet:
         """The alias of the database that would be asked."""
         return self._db or router.db_for_read(self.model, **self._hints)
 
-    def using(self, alias: str | None) -> RawQuerySet:
-        """On this database."""
+    def using(self, alias: Using) -> RawQuerySet:
+        """On this database, or in this transaction."""
         clone = self._clone()
-        clone._db = alias
+        clone._db, clone._place = placed(alias)
         return clone
+
+    def _database(self) -> Any:
+        return self._place or connections[self.db]
 
     def prefetch_related(self, *lookups: Any) -> RawQuerySet:
         """Load relations of the objects in statements of their own."""
@@ -109,19 +114,20 @@ class RawQuerySet:
             self._fetch_mode,
         )
         clone._prefetch_related_lookups = self._prefetch_related_lookups
+        clone._place = self._place
         return clone
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns, with translations applied."""
-        result = connections[self.db].run_raw(*self._statement())
+        result = self._database().run_raw(*self._statement())
         return self._translated(column_names(result))
 
     def _translated(self, columns: Sequence[str]) -> list[str]:
         return [self.translations.get(name, name) for name in columns]
 
     def _statement(self) -> tuple[str, Sequence[Any]]:
-        database = connections[self.db]
+        database = self._database()
         params = self.params or None
         if isinstance(params, Mapping):
             params = {name: _adapted(value, database) for name, value in params.items()}
@@ -133,19 +139,19 @@ class RawQuerySet:
 
     def _fetch_all(self) -> None:
         if self._result_cache is None:
-            database = connections[self.db]
+            database = self._database()
             result = database.run_raw(*self._statement())
             self._result_cache = self._objects(result, database)
         if self._prefetch_related_lookups and not self._prefetch_done:
-            run(self._prefetch(), connections[self.db])
+            run(self._prefetch(), self._database())
 
     async def _alist(self) -> list[Any]:
         if self._result_cache is None:
-            database = connections[self.db]
+            database = self._database()
             result = await database._arun_raw(*self._statement())
             self._result_cache = self._objects(result, database)
         if self._prefetch_related_lookups and not self._prefetch_done:
-            await arun(self._prefetch(), connections[self.db])
+            await arun(self._prefetch(), self._database())
         return self._result_cache
 
     def _prefetch(self) -> Operation[None]:

@@ -38,7 +38,7 @@ class Reading(Combining):
     """The operations of a QuerySet that read."""
 
     def _database(self) -> Any:
-        return connections[self._db or self.db]
+        return self._place or connections[self._db or self.db]
 
     def _write_alias(self) -> str:
         if self._db is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
+from aorm.connections import Using
 from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.dates import DateField, DateTimeField
 from aorm.models.chaining import Chaining
+from aorm.models.placing import placed
 from aorm.query import building
 from aorm.query.conditions import collect_value
 from aorm.query.draft import Draft
@@ -340,10 +342,15 @@ class Shaping(Chaining):
 
         return self._without_values(("only", fields), change)
 
-    def using(self, alias: str | None) -> Self:
-        """On this database."""
+    def using(self, alias: Using) -> Self:
+        """On this database, or in this transaction.
+
+        Args:
+            alias: of a database; or an open transaction, for code that its context does not reach:
+                what `with atomic() as transaction` gave, or the object that was entered.
+        """
         clone = self._chain()
-        clone._db = alias
+        clone._db, clone._place = placed(alias)
         return clone
 
     def select_for_update(
