@@ -59,6 +59,13 @@ class ColumnTypes:
         """
         return None
 
+    def reading_cast(self, connection: Any) -> str:
+        """What stands behind the column where its values are read; mostly nothing.
+
+        It is for types that a driver does not read well.
+        """
+        return ""
+
     def db_parameters(self, connection: Any) -> dict[str, Any]:
         """Column type, check and (for texts) collation together."""
         return {"type": self.db_type(connection), "check": self.db_check(connection)}

@@ -55,7 +55,8 @@ def conflict_sql(conflict: Conflict | None, dialect: Dialect) -> str:
 
 def returning_sql(fields: Sequence[Field[Any]], dialect: Dialect) -> str:
     """The RETURNING clause, with a space before it."""
-    return f" RETURNING {names(fields, dialect)}" if fields else ""
+    columns = [f"{dialect.quote(f.column)}{f.reading_cast(dialect)}" for f in fields]
+    return f" RETURNING {', '.join(columns)}" if columns else ""
 
 
 def step(sql: str, params: Sequence[Any], returning: Sequence[Any]) -> Statement:

@@ -436,13 +436,13 @@ class Lexeme(LexemeCombinable):
             raise QueryValueError("Lexeme value cannot be empty.")
         if weight is not None and (not isinstance(weight, str) or weight not in WEIGHTS):
             raise QueryValueError(f"Weight must be one of 'A', 'B', 'C', and 'D', got {weight!r}.")
-        self._given = (value, output_field, invert, prefix, weight)
+        self._parts = (value, output_field, invert, prefix, weight)
         mark = ("*" if prefix else "") + (weight or "")
         text = f"{'!' if invert else ''}{quote_lexeme(value)}{':' if mark else ''}{mark}"
         super().__init__(text, output_field or TextField())
 
     def __invert__(self) -> Any:
-        value, output_field, invert, prefix, weight = self._given
+        value, output_field, invert, prefix, weight = self._parts
         return type(self)(value, output_field, invert=not invert, prefix=prefix, weight=weight)
 
 
@@ -450,11 +450,11 @@ class CombinedLexeme(LexemeCombinable):
     """Lexemes joined by `&` or `|`."""
 
     def __init__(self, lhs: Any, connector: str, rhs: Any) -> None:
-        self._given = (lhs, connector, rhs)
+        self._parts = (lhs, connector, rhs)
         super().__init__(f"({lhs.value} {connector} {rhs.value})", TextField())
 
     def __invert__(self) -> Any:
-        lhs, connector, rhs = self._given
+        lhs, connector, rhs = self._parts
         return type(self)(~lhs, "|" if connector == "&" else "&", ~rhs)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
+from aorm.contrib.postgres.fields.ranges import RangeField
 from aorm.contrib.postgres.lookups import (
     ContainedBy,
     DataContains,
@@ -115,6 +116,16 @@ class ArrayField(Field[Any]):
             return None
         return self.cast_db_type(connection)
 
+    def reading_cast(self, connection: Any) -> str:
+        # Of types that they do not know, one driver gives the text, and another one has been seen
+        # to crash on it.
+        return "" if self._is_known(connection) else "::text"
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        """The array as it is read in the results of a query."""
+        cast = "" if compiler.draft.subquery else self.reading_cast(compiler.dialect)
+        return (f"({sql}){cast}" if cast else sql), params
+
     # --- values ---------------------------------------------------------------------
 
     def get_prep_value(self, value: Any) -> Any:
@@ -154,7 +165,7 @@ class ArrayField(Field[Any]):
 
         def read(value: Any) -> Any:
             if value.__class__ is str:
-                value = array_of_text(value)  # of a type that the driver does not know
+                value = array_of_text(value)  # see reading_cast
             if each is None or value is None:
                 return value
             return list(map(each, value))
@@ -162,12 +173,12 @@ class ArrayField(Field[Any]):
         name, names = named(read, "array_of")
         return Conversion(f"{name}({{0}})", names, read)
 
-    def _is_known(self, dialect: Dialect) -> bool:
+    def _is_known(self, dialect: Any) -> bool:
         """Whether drivers know the type of the items by themselves."""
         base = self.base_field
         if isinstance(base, ArrayField):
             return base._is_known(dialect)
-        return kind_of(base) in dialect.data_types
+        return isinstance(base, RangeField) or kind_of(base) in dialect.data_types
 
     def to_python(self, value: Any) -> Any:
         # A text is what `value_to_string` has written.
