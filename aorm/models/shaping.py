@@ -18,6 +18,8 @@ from aorm.query.filters import Scope
 from aorm.query.functions.datetime import Trunc
 from aorm.query.shapes import shape_of
 
+_HELD = frozenset({"_loaded", "_meta", "_own_state", "_state"})
+
 
 class Shaping(Chaining):
     """Annotations, forms of results, order, slices, and loading."""
@@ -71,6 +73,8 @@ class Shaping(Chaining):
                 raise QueryValueError(
                     f"The annotation {name!r} conflicts with a field on the model."
                 )
+            if name in _HELD:
+                raise QueryValueError(f"{name!r} is what instances keep their own state under")
 
     def _annotated_for_prefetch(self, columns: dict[str, Any]) -> Self:
         """Annotations over the tables that the filter before has joined."""

@@ -85,10 +85,15 @@ class Writing(Returning):
         """The values for a new object: of the lookups that name fields, and the defaults."""
         params = {name: value for name, value in kwargs.items() if "__" not in name}
         params.update(defaults or {})
+        self._check_assignable(params)
+        return params
+
+    def _check_assignable(self, names: Iterable[str]) -> None:
+        """FieldError where a name is neither a field nor a property that can be set."""
         opts = self.model._meta
         properties = opts._property_names
         invalid = []
-        for name in params:
+        for name in names:
             try:
                 opts.get_field(name)
             except FieldDoesNotExist:
@@ -102,7 +107,6 @@ class Writing(Returning):
                 f" {', '.join(map(repr, sorted(invalid)))}. Its fields are"
                 f" {listed(f.name for f in opts.fields)}."
             )
-        return params
 
     def _update_or_create_operation(
         self,
@@ -111,6 +115,8 @@ class Writing(Returning):
         **kwargs: Any,
     ) -> Operation[tuple[Any, bool]]:
         update = dict(defaults or {})
+        self.filter(**kwargs)  # what is wrong with these is said first
+        self._check_assignable(update)
         create = update if create_defaults is None else create_defaults
         writing = self._for_writing()
         found: tuple[Any, bool] = yield from in_block(

@@ -38,11 +38,12 @@ def check_alias(name: str) -> None:
         or any(c.isspace() or c in _FORBIDDEN or not c.isprintable() for c in name)
         or "--" in name
         or "/*" in name
+        or (name.startswith("__") and name.endswith("__"))
     ):
         raise QueryValueError(
             "Column aliases cannot contain whitespace characters, hashes, control characters,"
-            " quotation marks, semicolons, or SQL comments. Percent signs, parentheses and"
-            f" brackets are refused as well: {name!r}"
+            " quotation marks, semicolons, or SQL comments. Percent signs, parentheses,"
+            f" brackets and Python's own names are refused as well: {name!r}"
         )
 
 

@@ -37,7 +37,7 @@ class Slots:
 
 
 #: Attributes of an instance that say nothing about what it is.
-INCIDENTAL = frozenset({"_shape", "_output_found", "_given"})
+INCIDENTAL = frozenset({"_shape", "_output_found", "_made_with"})
 
 
 class Computed:
@@ -184,12 +184,12 @@ class Expression(Combinable):
     is_summary: bool = False
     _output_field: Any = None
     _shape: Hashable | None = None
-    _given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+    _made_with: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = object.__new__(cls)
         if args or kwargs:
-            made._given = (args, kwargs)
+            made._made_with = (args, kwargs)
         return made
 
     def __init__(self, output_field: Any = None) -> None:
@@ -439,7 +439,7 @@ class Expression(Combinable):
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """What makes this expression again: the path of its class, args and kwargs."""
-        return (public_path(type(self)), *self._given)
+        return (public_path(type(self)), *self._made_with)
 
     def get_expression_for_validation(self) -> Any:
         """What of this expression an instance can be checked with; ValueError for several."""

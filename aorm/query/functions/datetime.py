@@ -14,7 +14,7 @@ from typing import Any
 
 from aorm import timezone
 from aorm.conf import settings
-from aorm.errors import QueryTypeError, QueryValueError
+from aorm.errors import QueryTypeError, QueryValueError, listed
 from aorm.fields.dates import DateField, DateTimeField, DurationField, TimeField
 from aorm.fields.numbers import IntegerField
 from aorm.query.expressions import Func, Transform
@@ -53,6 +53,23 @@ _TIME_KINDS = frozenset({"hour", "minute", "second"})
 _NOT_IN_DURATIONS = frozenset(
     {"year", "iso_year", "month", "week", "week_day", "iso_week_day", "quarter"}
 )
+
+
+#: What all databases can take of a date or time, and what PostgreSQL alone can (its section 9.9).
+_PARTS = (
+    frozenset({"day", "quarter"})
+    | _TIME_KINDS
+    | _NOT_IN_DURATIONS
+    | {"century", "date", "decade", "dow", "doy", "epoch", "isodow", "isoyear", "julian"}
+    | {"microseconds", "millennium", "milliseconds", "time"}
+    | {"timezone", "timezone_hour", "timezone_minute"}
+)
+
+
+def _zone(given: Any) -> dt.tzinfo | None:
+    if given is None or isinstance(given, dt.tzinfo):
+        return given
+    raise QueryTypeError(f"tzinfo must be a datetime.tzinfo, such as a ZoneInfo, not {given!r}")
 
 
 def zone_name(zone: dt.tzinfo) -> str:
@@ -102,10 +119,14 @@ class Extract(TimezoneMixin, Transform):
         **extra: Any,
     ) -> None:
         if self.lookup_name is None:
+            if lookup_name is None:
+                raise QueryValueError("lookup_name must be provided")
+            if lookup_name not in _PARTS:
+                raise QueryValueError(
+                    f"Invalid lookup_name: {lookup_name!r}; parts are {listed(_PARTS)}"
+                )
             self.lookup_name = lookup_name
-        if self.lookup_name is None:
-            raise QueryValueError("lookup_name must be provided")
-        self.tzinfo = tzinfo
+        self.tzinfo = _zone(tzinfo)
         super().__init__(expression, **extra)
 
     def _resolve_output_field(self) -> Any:
@@ -279,7 +300,7 @@ class TruncBase(TimezoneMixin, Transform):
         tzinfo: dt.tzinfo | None = None,
         **extra: Any,
     ) -> None:
-        self.tzinfo = tzinfo
+        self.tzinfo = _zone(tzinfo)
         super().__init__(expression, output_field=output_field, **extra)
 
     @property  # type: ignore[misc]
@@ -324,6 +345,9 @@ class TruncBase(TimezoneMixin, Transform):
 _DATE_KINDS = frozenset({"year", "quarter", "month", "week", "day", "date"})
 
 
+_UNITS = (_DATE_KINDS - {"date"}) | _TIME_KINDS
+
+
 class Trunc(TruncBase):
     """The beginning of the unit of time that a value lies in.
 
@@ -346,6 +370,8 @@ class Trunc(TruncBase):
         tzinfo: dt.tzinfo | None = None,
         **extra: Any,
     ) -> None:
+        if kind not in _UNITS:
+            raise QueryValueError(f"Invalid kind: {kind!r}; units are {listed(_UNITS)}")
         self.kind = kind
         super().__init__(expression, output_field=output_field, tzinfo=tzinfo, **extra)
 
