@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import gc
 import keyword
 import re
 import weakref
@@ -27,6 +28,7 @@ from aorm.sql.dialect import Conversion, Dialect
 from aorm.sql.named_rows import row_class
 
 Decode = Callable[[Sequence[Any], Any], list[Any]]
+MANY = 500  # rows from which on the garbage collector is felt
 
 
 class Output:
@@ -66,8 +68,10 @@ class Writer:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.head: list[str] = []  # what comes before the rows are gone through
         self.names: dict[str, Any] = {"ref": weakref.ref}
         self.careful = False
+        self.positions: dict[str, int] = {}  # of the columns in a row, by their names
 
     def line(self, depth: int, text: str) -> None:
         self.lines.append("    " * depth + text)
@@ -109,6 +113,9 @@ def converted(writer: Writer, place: str, conversion: Conversion | None, *, null
         return place
     if writer.careful:
         return f"{writer.name(conversion.function, 'f')}({place})"
+    if conversion.batch is not None and place in writer.positions:
+        text = f"{_batch(writer, place, conversion.batch)}({place})"
+        return f"(None if {place} is None else {text})" if nullable else text
     template = conversion.template
     for name, value in conversion.names.items():
         own = f"{name}_{id(value)}"
@@ -119,6 +126,15 @@ def converted(writer: Writer, place: str, conversion: Conversion | None, *, null
     if nullable and not _handles_none(conversion):
         return f"(None if {place} is None else {text})"
     return text
+
+
+def _batch(writer: Writer, place: str, batch: Any) -> str:
+    """The name of the function that is chosen for a column at each fetch."""
+    chosen = f"of_{place}"
+    line = f"{chosen} = {writer.name(batch, 'batch')}"
+    line += f"([row[{writer.positions[place]}] for row in rows])"
+    writer.head.append(line)
+    return chosen
 
 
 def _renamed(template: str, name: str, own: str) -> str:
@@ -154,13 +170,28 @@ def guarded(make: Callable[[bool], Decode]) -> Decode:
 
     def decode(rows: Sequence[Any], loaded: Any) -> list[Any]:
         try:
-            return quick(rows, loaded)
+            return quick(rows, loaded) if len(rows) < MANY else uncollected(quick, rows, loaded)
         except (TypeError, ValueError, AttributeError, ArithmeticError):
             if not careful:
                 careful.append(make(True))
             return careful[0](rows, loaded)
 
     return decode
+
+
+def uncollected(decode: Decode, rows: Sequence[Any], loaded: Any) -> list[Any]:
+    """Decode without the garbage collector.
+
+    All that is made here stays alive, so its searches, one for each some hundred objects, could
+    find nothing.  Measured with 2,000 rows of 33 columns: 22 ms in place of 30.
+    """
+    if not gc.isenabled():
+        return decode(rows, loaded)
+    gc.disable()
+    try:
+        return decode(rows, loaded)
+    finally:
+        gc.enable()
 
 
 class ObjectDecoder:
@@ -198,14 +229,14 @@ def _all_sources(source: Source) -> list[Source]:
 def _objects(outputs: Sequence[Output], source: Source, dialect: Dialect, careful: bool) -> Decode:
     writer = Writer()
     writer.careful = careful
-    columns = _columns(outputs)
+    columns = _columns(writer, outputs)
     writer.line(0, "def decode(rows, loaded):")
     writer.line(1, "out = []")
     writer.line(1, "append = out.append")
     prepared: list[str] = []
     body: list[str] = []
     _object(writer, prepared, body, outputs, source, dialect, "o", 2)
-    for line in prepared:
+    for line in (*prepared, *writer.head):
         writer.line(1, line)
     writer.line(1, f"for {columns} in rows:")
     writer.lines.extend(body)
@@ -227,16 +258,15 @@ def tracks_peers(source: Source) -> bool:
     )
 
 
-def _columns(outputs: Sequence[Output]) -> str:
+def _columns(writer: Writer, outputs: Sequence[Output]) -> str:
     """The names of a row's columns, for unpacking."""
     if not outputs:
         return "*_"
-    names = [
-        f"c{number}"
-        if output.width == 1
-        else ", ".join(f"c{number}_{i}" for i in range(output.width))
-        for number, output in enumerate(outputs)
-    ]
+    names: list[str] = []
+    for number, output in enumerate(outputs):
+        single = output.width == 1
+        names += [f"c{number}"] if single else [f"c{number}_{i}" for i in range(output.width)]
+    writer.positions = {name: position for position, name in enumerate(names)}
     return ", ".join(names) + ","
 
 
@@ -340,9 +370,9 @@ def _plain(
     writer = Writer()
     writer.careful = careful
     shown = [(n, output) for n, output in enumerate(outputs) if not output.hidden]
+    columns = _columns(writer, outputs)
     texts = [_text(writer, number, output, dialect) for number, output in shown]
     kind = form[0]
-    columns = _columns(outputs)
     plain = all(text == f"c{number}" for (number, _), text in zip(shown, texts, strict=True))
     whole = plain and len(shown) == len(outputs)
     if kind == "dict":
@@ -361,6 +391,8 @@ def _plain(
     else:
         result = f"[({', '.join(texts)},) for {columns} in rows]"
     writer.line(0, "def decode(rows, loaded):")
+    for line in writer.head:
+        writer.line(1, line)
     writer.line(1, f"return {result}")
     decode: Decode = writer.function()
     return decode

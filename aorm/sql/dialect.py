@@ -37,12 +37,14 @@ class Conversion(Record):
 
     `template` is an expression over `{0}` for generated decoders, for a value that is not None
     and in the form that the dialect itself writes; `names` are what it refers to.  `function`
-    does the same for any form that may be found in a table, None included.
+    does the same for any form that may be found in a table, None included.  `batch`, where there is
+    one, gets all values of a column in one fetch, and answers with the quickest converter for them.
     """
 
     template: str
     names: Mapping[str, Any]
     function: Converter
+    batch: Callable[[list[Any]], Converter] | None = None
 
 
 class Values(Protocol):

@@ -159,11 +159,10 @@ def named(function: Callable[..., Any], hint: str) -> tuple[str, dict[str, Any]]
 def json_conversion(field: Any) -> Conversion:
     decoder = getattr(field, "decoder", None)
     reader = json_text.reader()
-    loads, template, names = reader.loads, reader.template, reader.names
+    loads, batch = reader.loads, reader.batch
     if decoder is not None:
-        loads = partial(json.loads, cls=decoder)
-        name, names = named(loads, "json_loads")
-        template = f"{name}({{0}})"
+        loads, batch = partial(json.loads, cls=decoder), None
+    name, names = named(loads, "json_loads")
 
     def convert(value: Any) -> Any:
         # A path into JSON may give plain text, which is the value itself.
@@ -174,7 +173,7 @@ def json_conversion(field: Any) -> Conversion:
         except ValueError:
             return value
 
-    return Conversion(template, names, convert)
+    return Conversion(f"{name}({{0}})", names, convert, batch)
 
 
 def _typed(kind: type, name: str) -> Conversion:
