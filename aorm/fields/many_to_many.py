@@ -236,7 +236,7 @@ class ManyToManyField(RelatedField[Any]):
             if issubclass(end.model, begin.model):
                 between = end.get_path_to_parent(begin.model)
             else:
-                between = end.get_path_from_parent(begin.model)
+                between = begin.get_path_from_parent(end.model)
         return [*first, *between, *second]
 
     def get_path_info(self, filtered_relation: Any = None) -> list[PathInfo]:

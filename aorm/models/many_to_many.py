@@ -15,7 +15,7 @@ from aorm.connections import connections
 from aorm.fields.registry import hooks
 from aorm.models.manager import BaseManager, M, Manager
 from aorm.models.queryset import QuerySet
-from aorm.models.related_managers import RelatedManager, listed, made, narrowed, together
+from aorm.models.related_managers import RelatedManager, given, listed, made, narrowed, together
 from aorm.operations.prefetch import Plan, key_of
 from aorm.operations.routing import router
 from aorm.operations.signals import m2m_changed, send_steps
@@ -370,7 +370,7 @@ class ManyToManyManager(RelatedManager[M]):
             clear: let go of all first, instead of only of those that are not among them.
             through_defaults: as for `add`.
         """
-        self._run(together(self._set(objs, clear, through_defaults)))
+        self._run(together(self._set(given(objs), clear, through_defaults)))
 
     def set_base(
         self,
@@ -402,7 +402,7 @@ class ManyToManyManager(RelatedManager[M]):
         clear: bool = False,
         through_defaults: Mapping[str, Any] | None = None,
     ) -> None:
-        await self._arun(together(self._set(objs, clear, through_defaults)))
+        await self._arun(together(self._set(given(objs), clear, through_defaults)))
 
     def _set(
         self, objs: Iterable[Any], clear: bool, defaults: Mapping[str, Any] | None

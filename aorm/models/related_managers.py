@@ -37,6 +37,11 @@ def together(operation: Operation[R]) -> Operation[R]:
     return in_block(operation, savepoint=False)
 
 
+def given(objs: Iterable[Any]) -> Iterable[Any]:
+    """What the caller gave, read before a transaction begins: what cannot be read is an error."""
+    return objs if isinstance(objs, QuerySet) else tuple(objs)
+
+
 def listed(objs: Iterable[Any]) -> Operation[tuple[Any, ...]]:
     """What the caller gave, a QuerySet fetched by the same face."""
     return tuple((yield from fetch_all(objs)) if isinstance(objs, QuerySet) else objs)
@@ -471,10 +476,10 @@ class ReverseManyToOneManager(RelatedManager[Any]):
             bulk: as for `add`.
             clear: let go of all first, instead of only of those that are not among them.
         """
-        self._run(self._set(objs, bulk, clear))
+        self._run(self._set(given(objs), bulk, clear))
 
     async def aset(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False) -> None:
-        await self._arun(self._set(objs, bulk, clear))
+        await self._arun(self._set(given(objs), bulk, clear))
 
     def _set(self, objs: Iterable[Any], bulk: bool, clear: bool) -> Operation[None]:
         yield from self._add((yield from listed(objs)), bulk)

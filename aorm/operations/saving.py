@@ -213,7 +213,7 @@ def check_related(instance: Any, operation: str, fields: Collection[Any] | None 
 def loaded_fields(instance: Any, plan: Plan, db: str) -> frozenset[str] | None:
     """The columns that an instance holds, where `save` has to restrict itself to them."""
     held = instance.__dict__
-    if plan.stored <= held.keys() or _database(held) != db:
+    if plan.stored <= held.keys() or _database(held) != db or _adding(held):
         return None
     columns = instance._meta.concrete_fields
     return frozenset({f.attname for f in columns if not f.primary_key} & held.keys()) or None

@@ -66,15 +66,14 @@ class Scope:
 
     def condition(self, q: Q) -> Where:
         """A `Q` inside an expression."""
-        clause, joins = _build_q(
+        clause, joins = Conditions(
             self.draft,
-            q,
             self.reuse,
             allow_joins=self.allow_joins,
             split=False,
             filterable=False,
             summarize=self.summarize,
-        )
+        ).where(q)
         self.draft.promote_joins(joins)
         return clause
 
@@ -86,7 +85,7 @@ def add_q(draft: Draft, q: Q, *, reuse_all: bool = False, sticky: bool = False) 
     """
     before = draft.inner_aliases()
     used: set[str] | None = None if reuse_all else set(draft.used_aliases)
-    clause, _ = _build_q(draft, q, used)
+    clause, _ = Conditions(draft, used).where(q)
     if clause.children:
         draft.where = draft.where.joined(clause)
     draft.demote_joins(before)
@@ -95,85 +94,99 @@ def add_q(draft: Draft, q: Q, *, reuse_all: bool = False, sticky: bool = False) 
         draft.filter_is_sticky = True
 
 
-def _build_q(
-    draft: Draft,
-    q: Q,
-    used: set[str] | None,
-    *,
-    branch_negated: bool = False,
-    negated: bool = False,
-    allow_joins: bool = True,
-    split: bool = True,
-    filterable: bool = True,
-    summarize: bool = False,
-) -> tuple[Where, set[str]]:
-    negated ^= q.negated
-    branch_negated = branch_negated or q.negated
-    promoter = JoinPromoter(q.connector, len(q.children), negated)
-    where = Where([], q.connector, q.negated)
-    for child in q.children:
-        if isinstance(child, Q):
-            clause, needed = _build_q(
-                draft,
-                child,
-                used,
-                branch_negated=branch_negated,
-                negated=negated,
-                allow_joins=allow_joins,
-                split=split,
-                filterable=filterable,
-                summarize=summarize,
-            )
-            found: Any = clause if clause.children else None
-        else:
-            builder = _Builder(
-                draft, used, branch_negated, negated, allow_joins, split, filterable, summarize
-            )
-            found, wanted = builder.build(child)
-            needed = set(wanted)
-        promoter.add_votes(needed)
-        if found is not None:
-            where.children.extend(flattened(found, where.connector))
-    return where, promoter.update_join_types(draft)
+class Conditions:
+    """Turns the conditions of one call into clauses on joined tables.
 
-
-class _Builder:
-    """Builds the lookup of one pair of a name and a value."""
+    Args:
+        used: the tables whose rows the conditions are about; None: any that fit.
+        allow_joins: whether names may lead to other tables.
+        split: whether a negated condition on a to-many relation is a subquery.
+        filterable: whether the clauses stand in WHERE.
+        summarize: whether names of annotations are those of a subquery's columns.
+    """
 
     def __init__(
         self,
         draft: Draft,
         used: set[str] | None,
-        branch_negated: bool,
-        negated: bool,
-        allow_joins: bool,
-        split: bool,
-        filterable: bool,
-        summarize: bool,
+        *,
+        allow_joins: bool = True,
+        split: bool = True,
+        filterable: bool = True,
+        summarize: bool = False,
     ) -> None:
         self.draft = draft
         self.used = used
-        self.branch_negated = branch_negated
-        self.negated = negated
         self.allow_joins = allow_joins
         self.split = split
         self.filterable = filterable
         self.summarize = summarize
+
+    def where(
+        self, q: Q, negated: bool = False, branch_negated: bool = False
+    ) -> tuple[Where, set[str]]:
+        """The clause of a condition, and the tables that all of it needs rows of.
+
+        Args:
+            negated: whether what is around is negated once, or an odd number of times.
+            branch_negated: whether it is negated at all.
+        """
+        negated ^= q.negated
+        branch_negated = branch_negated or q.negated
+        promoter = JoinPromoter(q.connector, len(q.children), negated)
+        where = Where([], q.connector, q.negated)
+        for child in q.children:
+            if isinstance(child, Q):
+                clause, needed = self.where(child, negated, branch_negated)
+                found: Any = clause if clause.children else None
+            else:
+                found, wanted = _Builder(self, negated, branch_negated).build(child)
+                needed = set(wanted)
+            promoter.add_votes(needed)
+            if found is not None:
+                where.children.extend(flattened(found, where.connector))
+        return where, promoter.update_join_types(self.draft)
+
+    def resolved(self, value: Any) -> Any:
+        """A value with columns in the place of names."""
+        if isinstance(value, Arguments):
+            return Arguments(map(self.resolved, value))
+        return value.resolve(self.scope()) if hasattr(value, "resolve") else value
+
+    def scope(self) -> Scope:
+        """Where expressions among the conditions are resolved."""
+        return Scope(
+            self.draft,
+            allow_joins=self.allow_joins,
+            reuse=self.used,
+            summarize=self.summarize,
+        )
+
+
+class _Builder:
+    """Turns one lookup into a condition, below negations or not."""
+
+    def __init__(self, context: Conditions, negated: bool, branch_negated: bool) -> None:
+        self.context = context
+        self.draft = context.draft
+        self.used = context.used
+        self.negated = negated
+        self.branch_negated = branch_negated
 
     def build(self, child: Any) -> tuple[Any, Iterable[str]]:
         """The clause, or None where it says nothing, and the tables that it needs rows of."""
         if not isinstance(child, tuple):
             return self._expression(child)
         name, value = child
-        lookups, parts, annotation = solve(self.draft, name, self.summarize)
-        if self.filterable:
+        lookups, parts, annotation = solve(self.draft, name, self.context.summarize)
+        if self.context.filterable:
             check_filterable(annotation)
-        if not self.allow_joins and len(parts) > 1:
+        if not self.context.allow_joins and len(parts) > 1:
             raise FieldError("Joined field references are not permitted in this query")
         before = dict(self.draft.refs)
         unresolved = value
-        value = self._resolved(value)
-        if self.filterable:
+        value = self.context.resolved(value)
+        if self.context.filterable:
             check_filterable(value)
         used_by_value = {
             alias for alias, count in self.draft.refs.items() if count > before.get(alias, 0)
@@ -190,25 +203,12 @@ class _Builder:
             )
         if not getattr(expression, "conditional", False) and not isinstance(expression, F):
             raise QueryTypeError("Cannot filter against a non-conditional expression.")
-        condition = expression.resolve(self._scope())
+        condition = expression.resolve(self.context.scope())
         if not getattr(condition, "conditional", False):
             raise QueryTypeError("Cannot filter against a non-conditional expression.")
-        if self.filterable:
+        if self.context.filterable:
             check_filterable(condition)
         return Where([condition]), ()
-
-    def _scope(self) -> Scope:
-        return Scope(
-            self.draft,
-            allow_joins=self.allow_joins,
-            reuse=self.used,
-            summarize=self.summarize,
-        )
-
-    def _resolved(self, value: Any) -> Any:
-        if isinstance(value, Arguments):
-            return Arguments(map(self._resolved, value))
-        return value.resolve(self._scope()) if hasattr(value, "resolve") else value
 
     def _on_column(
         self,
@@ -220,7 +220,7 @@ class _Builder:
         used_by_value: set[str],
     ) -> tuple[Any, Iterable[str]]:
         draft = self.draft
-        allow_many = not self.branch_negated or not self.split
+        allow_many = not self.branch_negated or not self.context.split
         try:
             info = draft.setup_joins(
                 parts, draft.opts, draft.initial_alias(), self.used, allow_many
@@ -354,8 +354,7 @@ class _OuterColumn(ResolvedOuterRef):
 
 def _on_relation(draft: Draft, step: Any, lookups: list[str], value: Any) -> Any:
     """The condition on the rows of a relation themselves: objects, keys or queries of these."""
-    builder = _Builder(draft, None, False, False, True, True, True, False)
-    value = builder._resolved(value)
+    value = Conditions(draft, None).resolved(value)
     check_related(step.join_field, value, step.to_opts)
     base, targets = draft.initial_alias(), tuple(step.target_fields)
     column = relation_column(base, targets, targets, step.join_field)

@@ -87,4 +87,25 @@ class Member(models.Model):
         ordering = ("name",)
 
 
-ALL = (Owner, Default, Item, Part, Carried, Hen, Egg, Plain, Root, Branch, Leaf, Member)
+class Athlete(models.Model):
+    name = models.CharField(max_length=50)
+
+
+class Match(models.Model):
+    """Its table of players is a child table, which has the key to the match from its parent."""
+
+    players = models.ManyToManyField(Athlete, through="Player", related_name="matches")
+
+
+class Competitor(models.Model):
+    match = models.ForeignKey(Match, models.CASCADE)
+
+
+class Player(Competitor):
+    athlete = models.ForeignKey(Athlete, models.CASCADE)
+
+
+ALL = (
+    *(Owner, Default, Item, Part, Carried, Hen, Egg, Plain, Root, Branch, Leaf, Member),
+    *(Athlete, Match, Competitor, Player),
+)
