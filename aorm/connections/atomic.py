@@ -59,6 +59,8 @@ class Atomic:
             raise ValueError(
                 f"unknown isolation level {isolation!r}; there are {', '.join(ISOLATION_LEVELS)}"
             )
+        if retries < 0:
+            raise ValueError(f"retries={retries}: there are no fewer than none")
         self.using: Using = "default" if using is None else using
         self.savepoint = savepoint
         self.durable = durable
@@ -67,6 +69,7 @@ class Atomic:
         self.deferrable = deferrable
         self.retries = retries
         self._from_testcase = False
+        self._decorates = False
         self._opened: list[Block] = []
 
     # --- entering and leaving ---------------------------------------------------------
@@ -130,6 +133,11 @@ class Atomic:
             await acall_back(callbacks)
 
     def _outer(self) -> tuple[Database, Block | None]:
+        if self.retries and not self._decorates:
+            raise TransactionManagementError(
+                "a `with` block cannot be run again: retries are for a decorated function,"
+                " @atomic(retries=...)"
+            )
         database = database_of(self.using)
         inherited = current_block(database)
         outer = open_block(inherited)
@@ -145,10 +153,11 @@ class Atomic:
             raise RuntimeError(
                 "A durable atomic block cannot be nested within another atomic block."
             )
-        if self.isolation or self.deferrable is not None:
+        writes = not getattr(outer.transaction.root.owner, "read_only", False)
+        if self.isolation or self.deferrable is not None or (self.read_only and writes):
             raise TransactionManagementError(
-                "isolation and deferrable are set where a transaction begins; this one began at"
-                f" {outer.transaction.root.where}"
+                "isolation, read_only and deferrable are set where a transaction begins; this one"
+                f" began at {outer.transaction.root.where}"
             )
         return database, outer
 
@@ -228,6 +237,7 @@ class Atomic:
             self.retries,
         )
         again._from_testcase = self._from_testcase
+        again._decorates = True
         return again
 
     def _give_up_or_go_on(self, error: DatabaseError, attempt: int) -> None:
@@ -296,8 +306,10 @@ def atomic(
 
     A nested block is a savepoint, unless `savepoint` is false: then its failure undoes the outer
     one.  A `durable` block refuses to be nested.  `isolation`, `read_only` and `deferrable` are of
-    the transaction.  With `retries`, a decorated function runs again after a serialization failure
-    or a deadlock.
+    the transaction; nothing can be written in a `read_only` one.  With `retries`, a decorated
+    function runs again, that many times, after a serialization failure, a deadlock, or a wait for
+    SQLite's lock that took too long: on a transaction of its own, and with `on_commit` callbacks
+    of its own.
     """
     options = (savepoint, durable, isolation, read_only, deferrable, retries)
     if callable(using) and not isinstance(using, Atomic):

@@ -148,10 +148,15 @@ class Transaction:
         self.usable = not self.ended
 
     def note(self, error: BaseException) -> None:
-        """A statement failed: mark the transaction if the database will refuse to go on."""
+        """A statement failed: mark the transaction if the database will not go on with it."""
         if not isinstance(error, Exception) or (
             isinstance(error, Error)
-            and (self.database.vendor == "postgresql" or self.connection.lost)
+            and (
+                self.database.vendor == "postgresql"
+                or self.connection.lost
+                # SQLite itself has rolled back: disk full, out of memory
+                or self.connection.idle()
+            )
         ):  # cancelled in the middle
             self.mark(error)
 

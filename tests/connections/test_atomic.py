@@ -418,14 +418,30 @@ def test_without_autocommit(database, rows, make_insert):
     assert rows() == [2, 3]
 
 
-async def test_read_only(face):
-    if face.database.vendor == "sqlite":
+async def test_nothing_can_be_written_in_a_read_only_block(face, rows):
+    with pytest.raises(DatabaseError, match=r"read-?only"):
         async with face.atomic(read_only=True):
             assert await face.numbers() == []
-        return
-    with pytest.raises(DatabaseError):
-        async with face.atomic(read_only=True):
             await face.insert(1)
+    async with face.atomic():
+        await face.insert(2)
+    await face.insert(3)
+    assert rows() == [2, 3]
+
+
+async def test_read_only_is_of_the_whole_transaction(face, rows):
+    async with face.atomic():
+        with pytest.raises(TransactionManagementError, match="read_only"):
+            async with face.atomic(read_only=True):
+                pass
+        await face.insert(1)
+    async with face.atomic(read_only=True):
+        async with face.atomic(read_only=True):
+            assert await face.numbers() == [1]
+        with pytest.raises(DatabaseError, match=r"read-?only"):
+            async with face.atomic():
+                await face.insert(2)
+    assert rows() == [1]
 
 
 async def test_isolation(face):

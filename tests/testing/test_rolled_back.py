@@ -145,14 +145,25 @@ async def test_blocks_commit_and_roll_back_inside_of_it(ask):
     assert await ask(Author.objects.count) == 0
 
 
+async def _created_with_retries(ask, name):
+    @aorm.atomic(retries=2)
+    def create():
+        Author.objects.create(name=name)
+
+    @aorm.atomic(retries=2)
+    async def acreate():
+        await Author.objects.acreate(name=name)
+
+    await (ask.in_thread(create) if ask.face == "sync" else acreate())
+
+
 async def test_durable_blocks_and_options_of_transactions_are_allowed(ask):
     async with rolled_back():
         async with ask.atomic(durable=True):
             await ask(Author.objects.create, name="Ada")
         async with ask.atomic(isolation="serializable"):
             await ask(Author.objects.create, name="Eve")
-        async with ask.atomic(retries=2):
-            await ask(Author.objects.create, name="Zoe")
+        await _created_with_retries(ask, "Zoe")
         async with ask.atomic():
             with pytest.raises(RuntimeError, match="durable"):
                 async with ask.atomic(durable=True):

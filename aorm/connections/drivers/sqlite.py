@@ -63,7 +63,12 @@ def _open(address: Address, target: str, functions: Iterable[Any]) -> sqlite3.Co
 def _prepare(connection: sqlite3.Connection, address: Address, functions: Iterable[Any]) -> None:
     execute = connection.execute
     if address.name != MEMORY:
-        execute(f"PRAGMA journal_mode={address['journal_mode']}").fetchall()
+        try:
+            execute(f"PRAGMA journal_mode={address['journal_mode']}").fetchall()
+        except sqlite3.OperationalError as error:
+            # a file that can only be read keeps the mode that it has
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
     execute(f"PRAGMA synchronous={address['synchronous']}")
     execute(f"PRAGMA foreign_keys={'ON' if address['foreign_keys'] else 'OFF'}")
     for name, count, function, deterministic in functions:
@@ -77,7 +82,10 @@ def converted(error: Exception) -> Error:
     """The exception of aorm for one of sqlite3."""
     if isinstance(error, OverflowError):
         return DataError(str(error))
-    return by_name(error)(str(error))
+    text = str(error)
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        text += ": somebody else writes for longer than the option busy_timeout allows"
+    return by_name(error)(text)
 
 
 class Connection(Pooled):
@@ -88,6 +96,8 @@ class Connection(Pooled):
         "_cursor",
         "_free",
         "_gate",
+        "_only_reading",
+        "_streams",
         "_writer_timeout",
         "_writing",
         "interrupted",
@@ -103,6 +113,8 @@ class Connection(Pooled):
         self._address = address
         self._writer_timeout: float = address["writer_timeout"]
         self._writing = False  # the gate is ours
+        self._only_reading = False  # in a transaction that must not write
+        self._streams: set[Cursor] = set()
         # beginnings of statements that need no turn at the gate
         self._free = frozenset() if address.name == MEMORY else READS
 
@@ -111,11 +123,15 @@ class Connection(Pooled):
         self.sql = sql
         if self._writing or sql[0] in self._free:
             try:
+                if self._streams and sql[0] not in READS:
+                    self._finish_streams()
                 return self._cursor.execute(sql, params).fetchall()
             except (sqlite3.Error, OverflowError) as error:
                 raise converted(error) from error
         self._enter_gate()
         try:
+            if self._streams:
+                self._finish_streams()
             return self._cursor.execute(sql, params).fetchall()
         except (sqlite3.Error, OverflowError) as error:
             raise converted(error) from error
@@ -129,6 +145,8 @@ class Connection(Pooled):
         if entered:
             self._enter_gate()
         try:
+            if self._streams:
+                self._finish_streams()
             return self._cursor.execute(sql, params).rowcount
         except (sqlite3.Error, OverflowError) as error:
             raise converted(error) from error
@@ -152,6 +170,8 @@ class Connection(Pooled):
     def _many(self, sql: str, rows: Sequence[Params]) -> None:
         self.sql = sql
         try:
+            if self._streams:
+                self._finish_streams()
             self._cursor.executemany(sql, rows)
         except (sqlite3.Error, OverflowError) as error:
             raise converted(error) from error
@@ -164,6 +184,8 @@ class Connection(Pooled):
         if entered:
             self._enter_gate()
         try:
+            if self._streams and text[:1] not in READS:
+                self._finish_streams()
             cursor = self.raw_connection.execute(sql, tuple(map(_adapted, params)))
             rows = cursor.fetchall() if cursor.description else None
             return RawResult(rows, cursor.rowcount, cursor.description, cursor.lastrowid)
@@ -176,10 +198,11 @@ class Connection(Pooled):
     def cursor(self, sql: str, params: Params) -> Cursor:
         """Rows piece by piece."""
         if not self._free:
-            return Cursor(Listed(self.fetch(sql, params)))
+            return Cursor(Listed(self.fetch(sql, params)), set())
         self.sql = sql
         try:
-            return Cursor(self.raw_connection.cursor().execute(sql, params))
+            raw = self.raw_connection.cursor().execute(sql, params)
+            return Cursor(raw, self._streams)
         except (sqlite3.Error, OverflowError) as error:
             raise converted(error) from error
 
@@ -190,8 +213,12 @@ class Connection(Pooled):
             self._enter_gate()
             self._writing = True
         try:
+            if sql == "BEGIN":
+                self._only_read(True)
             self.command(sql)
         except BaseException:
+            if self._only_reading:
+                self._only_read(False)
             if writes:
                 self._writing = False
                 self._leave_gate()
@@ -201,6 +228,8 @@ class Connection(Pooled):
         """A statement that controls the transaction."""
         self.sql = sql
         try:
+            if self._streams and sql.startswith("ROLLBACK TO"):
+                self._finish_streams()
             self._cursor.execute(sql)
         except sqlite3.Error as error:
             raise converted(error) from error
@@ -212,9 +241,21 @@ class Connection(Pooled):
             if sql != "ROLLBACK" or self.raw_connection.in_transaction:
                 self.command(sql)
         finally:
+            self._streams.clear()
+            if self._only_reading and not self.raw_connection.in_transaction:
+                self._only_read(False)
             if self._writing and not self.raw_connection.in_transaction:
                 self._writing = False
                 self._leave_gate()
+
+    def _only_read(self, only: bool) -> None:
+        self._only_reading = only
+        self.raw_connection.execute(f"PRAGMA query_only={only:d}")
+
+    def _finish_streams(self) -> None:
+        # what is written now would otherwise show up in results that were asked for before
+        while self._streams:
+            self._streams.pop().read_all()
 
     def ping(self) -> None:
         """A file does not go away."""
@@ -277,10 +318,19 @@ class Listed:
 class Cursor:
     """A result that is read piece by piece."""
 
-    __slots__ = ("_cursor",)
+    __slots__ = ("_cursor", "_open")
 
-    def __init__(self, cursor: sqlite3.Cursor | Listed) -> None:
+    def __init__(self, cursor: sqlite3.Cursor | Listed, still_open: set[Cursor]) -> None:
         self._cursor = cursor
+        self._open = still_open
+        still_open.add(self)
+
+    def read_all(self) -> None:
+        """Take the rest into memory."""
+        if not isinstance(self._cursor, Listed):
+            rest = Listed(self._cursor.fetchall())
+            self._cursor.close()
+            self._cursor = rest
 
     def fetch(self, size: int) -> Rows:
         """The next rows, at most `size`."""
@@ -291,6 +341,7 @@ class Cursor:
 
     def close(self) -> None:
         """Forget what was not read."""
+        self._open.discard(self)
         self._cursor.close()
 
 
