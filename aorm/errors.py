@@ -55,6 +55,10 @@ class PoolTimeout(OperationalError):
     """No connection became free in time; the message lists who holds them."""
 
 
+class PoolDeadlock(PoolTimeout):
+    """A task or thread holds every connection of the pool itself and asks for one more."""
+
+
 class CommitOutcomeUnknown(OperationalError):
     """The connection was lost during COMMIT and the server could not say whether it took effect."""
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
-from aorm.connections.holders import timeout_error
+from aorm.connections.holders import deadlock_error, timeout_error
 from aorm.connections.pool_state import PoolState
 from aorm.connections.urls import Address
 from aorm.errors import OperationalError
@@ -122,8 +122,11 @@ class AsyncPool:
         return await self._connected()
 
     async def _wait(self) -> Any | None:
+        if self.state.all_held_by(asyncio.current_task()):
+            raise deadlock_error(self.alias, self.state.limit, self.state.used)
         waiter: Waiter = self.loop.create_future()
         self.state.waiting.append(waiter)
+        since = monotonic()
         timeout = self.address["pool_timeout"]
         timer = self.loop.call_later(timeout, _expire, waiter)
         try:
@@ -137,6 +140,7 @@ class AsyncPool:
             raise
         finally:
             timer.cancel()
+            self.state.note_wait(monotonic() - since)
 
     def _return(self, connection: Any | None) -> None:
         if connection is not None:

@@ -23,6 +23,7 @@ from aorm.connections.gate import forget_gates
 from aorm.connections.inside import Inside
 from aorm.connections.pool import Pool
 from aorm.connections.raw import Cursor, native
+from aorm.connections.stats import DatabaseStats, database_stats, pool_stats
 from aorm.connections.transaction import Block
 from aorm.connections.turns import open_block
 from aorm.connections.urls import parse
@@ -188,6 +189,16 @@ class Database:
         self.sync_pool = None
         self.async_pools = {}
         self._lock = threading.Lock()
+
+    def stats(self) -> DatabaseStats:
+        """How full the pools of this process are, and how long others waited for them.
+
+        It asks nobody and may be called from anywhere.
+        """
+        pools = [] if self.sync_pool is None else [pool_stats("threads", self.sync_pool.state)]
+        for loop, pool in list(self.async_pools.items()):
+            pools.append(pool_stats(f"loop {loop!r}", pool.state))
+        return database_stats(pools)
 
     # --- statements of the user's own ---------------------------------------------------
 

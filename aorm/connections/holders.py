@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection
 from time import monotonic
 from typing import Any
 
 from aorm.connections.connection import Pooled
-from aorm.errors import PoolTimeout
+from aorm.errors import PoolDeadlock, PoolTimeout
 
 
-def timeout_error(alias: str, limit: int, seconds: float, used: Iterable[Any]) -> PoolTimeout:
+def timeout_error(alias: str, limit: int, seconds: float, used: Collection[Any]) -> PoolTimeout:
     """The error for a wait that took too long."""
     held = sorted(used, key=lambda connection: connection.used_at)
     lines = "".join(f"\n  {_described(connection)}" for connection in held)
     return PoolTimeout(
         f"no connection to {alias!r} became free within {seconds:g} s;"
         f" all {limit} are in use (option pool_size), by:{lines}"
+    )
+
+
+def deadlock_error(alias: str, limit: int, used: Collection[Any]) -> PoolDeadlock:
+    """The error for a wait that could never end."""
+    lines = "".join(f"\n  {_described(connection)}" for connection in used)
+    return PoolDeadlock(
+        f"{_name(next(iter(used)).holder)} holds all {limit} connections to {alias!r} itself and"
+        " asks for one more; end the stream or transaction first, work inside of the transaction,"
+        f" or raise the option pool_size.  They are:{lines}"
     )
 
 

@@ -223,6 +223,8 @@ class JobPool(AsyncPool):
     def start(self, job: Job, connection: Any) -> None:
         """Send a job to the thread of a connection that is in use for it."""
         self._running += 1
+        if job.since:
+            self.state.note_wait(monotonic() - job.since)
         self._assign(job, connection)
         connection.put((None, self._work, (connection, job)))
 
@@ -258,7 +260,8 @@ class JobPool(AsyncPool):
             following: Job = waiting.popleft()
             self._assign(following, connection)
             connection.used_at = now
-            return following
+        state.note_wait(now - following.since)
+        return following
 
     def _reply(self, job: Job, ended: bool, connection: Any) -> None:
         """Runs on the thread: tell the loop, unless it is about to look anyway."""

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from aorm.connections.connection import EXPIRED, LOOK_AFTER
-from aorm.connections.holders import timeout_error
+from aorm.connections.holders import deadlock_error, timeout_error
 from aorm.connections.pool_state import PoolState
 from aorm.connections.urls import Address
 
@@ -119,6 +119,8 @@ class Pool:
             if self.state.reserve():
                 waiter = None
             else:
+                if self.state.all_held_by(threading.get_ident()):
+                    raise deadlock_error(self.alias, self.state.limit, self.state.used)
                 waiter = Waiter()
                 self.state.waiting.append(waiter)
         if waiter is not None:
@@ -129,11 +131,15 @@ class Pool:
 
     def _wait(self, waiter: Waiter) -> None:
         timeout = self.address["pool_timeout"]
+        since = monotonic()
         try:
             served = waiter.served.wait(timeout)
         except BaseException:  # KeyboardInterrupt
             self._abandon(waiter)
             raise
+        finally:
+            with self._lock:
+                self.state.note_wait(monotonic() - since)
         if served:
             return
         with self._lock:

@@ -20,7 +20,16 @@ K = TypeVar("K")
 class PoolState(Generic[C, W]):
     """The connections of one pool and those who wait for one."""
 
-    __slots__ = ("connecting", "idle", "limit", "used", "waiting")
+    __slots__ = (
+        "connecting",
+        "idle",
+        "limit",
+        "longest_wait",
+        "used",
+        "wait_seconds",
+        "waiting",
+        "waits",
+    )
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -28,6 +37,20 @@ class PoolState(Generic[C, W]):
         self.used: set[C] = set()
         self.connecting = 0
         self.waiting: deque[W] = deque()
+        self.waits = 0
+        self.wait_seconds = self.longest_wait = 0.0
+
+    def note_wait(self, seconds: float) -> None:
+        """Somebody waited this long, served or not."""
+        self.waits += 1
+        self.wait_seconds += seconds
+        self.longest_wait = max(self.longest_wait, seconds)
+
+    def all_held_by(self, holder: object) -> bool:
+        """Whether this holder has every connection itself, so that it would wait for ever."""
+        if holder is None or len(self.used) < self.limit:
+            return False
+        return all(getattr(connection, "holder", None) == holder for connection in self.used)
 
     @property
     def size(self) -> int:
@@ -112,6 +135,11 @@ class SharedState(PoolState[C, W]):
         """Who is first in line, and now is not in it any more."""
         with self.mutex:
             return super().next()
+
+    def note_wait(self, seconds: float) -> None:
+        """Somebody waited this long, served or not."""
+        with self.mutex:
+            super().note_wait(seconds)
 
     def leave(self, waiter: W) -> bool:
         """A waiter gives up; False when it was served already."""
