@@ -177,6 +177,8 @@ async def test_none_and_impossible_parts(ask: Any, authors: Any) -> None:
         assert await ask(everyone.difference(empty).count) == 4
         assert await ask(list, empty.union(empty)) == []
     assert await ask(list, everyone.union(everyone).none()) == []
+    assert await ask(list, everyone[1:1].difference(everyone).order_by("pk")) == []
+    assert await ask(everyone[1:1].union(everyone).order_by("pk").count) == 4
     assert await ask(impossible.union(impossible).aggregate, n=Count("*"), s=Sum("age")) == {
         "n": 0,
         "s": None,

@@ -28,8 +28,8 @@ class Combining(Shaping):
         Source: https://www.postgresql.org/docs/current/queries-union.html and
         https://www.sqlite.org/lang_select.html#compound_select_statements
         """
-        if self._query.empty:
-            rest = [each for each in other_qs if not each._query.empty]
+        if _is_none(self):
+            rest = [each for each in other_qs if not _is_none(each)]
             if not rest:
                 return self
             if len(rest) == 1:
@@ -40,13 +40,13 @@ class Combining(Shaping):
     def intersection(self, *other_qs: Any) -> Self:
         """The rows that this QuerySet and all the others have."""
         for each in (self, *other_qs):
-            if each._query.empty:
+            if _is_none(each):
                 return each  # type: ignore[no-any-return]
         return self._with_rows_of("intersection", other_qs)
 
     def difference(self, *other_qs: Any) -> Self:
         """The rows that none of the others has."""
-        if self._query.empty:
+        if _is_none(self):
             return self
         return self._with_rows_of("difference", other_qs)
 
@@ -146,3 +146,9 @@ class Combining(Shaping):
                 known.setdefault(field, {}).update(held)
             merged._known_related_objects = known
         return merged
+
+
+def _is_none(queryset: Any) -> bool:
+    """Whether a QuerySet is that of `none()`: it stays what it is in every combination."""
+    query = getattr(queryset, "_query", None)
+    return query is not None and query.empty and not query.is_sliced

@@ -18,6 +18,7 @@ from aorm.models import (
     Exists,
     ExpressionWrapper,
     F,
+    FilteredRelation,
     IntegerField,
     OuterRef,
     Q,
@@ -135,7 +136,14 @@ class Chain:
         return Sum("shops__stock__copies", default=self.draw.choice([0, 1]))
 
     def step(self, queryset: Any, number: int) -> Any:
-        kind = self.pick.randrange(11)
+        kind = self.pick.randrange(12)
+        if kind == 11:
+            name = f"near{number}"
+            condition = Q(tags__name=self.text()) | Q(tags__pk__in=self.numbers())
+            related = queryset.alias(**{name: FilteredRelation("tags", condition=condition)})
+            if self.pick.random() < 0.5:
+                return related.exclude(**{f"{name}__name__gt": self.text()})
+            return related.filter(Q(**{f"{name}__isnull": True}) | Q(pages=self.number()))
         if kind == 9:
             mark = f"mark{number}"
             marked = queryset.alias(**{mark: F("pages") + self.plain_number()})
@@ -179,10 +187,22 @@ class Chain:
                 queryset = queryset[self.draw.randrange(4) :]
         return queryset
 
+    def together(self, built: Any) -> Any:
+        """The rows of the chain and of another query, by themselves or as an operand."""
+        other = self.root(Book).filter(self.condition(1)).values("pk")
+        combine = self.pick.choice(["union", "intersection", "difference"])
+        rows = getattr(built.values("pk"), combine)(other)
+        if self.pick.random() < 0.5:
+            return self.root(Author).filter(age=self.plain_number(), books__in=rows)
+        low = self.draw.randrange(1, 4)
+        return rows.order_by(F("pk") * self.plain_number(), "-pk")[low : low + 3]
+
     def used(self) -> Any:
         """The chain by itself, or as an operand of another query."""
         built = self.build()
-        kind = self.pick.randrange(3)
+        kind = self.pick.randrange(4)
+        if kind == 3:
+            return self.together(built)
         if kind == 0:
             return self.root(Author).filter(name=self.text(), books__in=built.values("pk"))
         if kind == 1 and not built._query.is_sliced:
@@ -238,5 +258,10 @@ def test_an_operand_means_what_the_query_means_by_itself(books: None, shapes: in
             joined = every.order_by() & built.order_by() if not built._query.annotations else None
             if joined is not None:
                 assert set(joined.values_list("pk", flat=True)) == alone, (shape, values)
+            nothing = Book.objects.filter(pk__lt=0).values("pk")
+            for rows in (built.values("pk").union(nothing), built.values("pk").difference(nothing)):
+                assert {row["pk"] for row in rows} == alone, (shape, values)
+                assert rows.count() == len(alone), (shape, values)
+                assert set(every.filter(pk__in=rows).values_list("pk", flat=True)) == alone
             if built._query.group_by is None:
                 assert built.count() == len(list(built)), (shape, values)
