@@ -31,6 +31,7 @@ QUERYSET = [
     "in_bulk",
     "iterator",
     "last",
+    "insert_from",
     "latest",
     "page",
     "update",

@@ -272,6 +272,8 @@ class ForeignObject(RelatedField[V, N]):
         on_delete: what becomes of this object when the target is deleted.
         from_fields: names of fields here (`"self"`: this field itself).
         to_fields: names of fields of the target (None: its primary key).
+        db_constraint: whether the database watches over it: the fields of the target must be
+            unique together, as those of a `CompositePrimaryKey` are.
     """
 
     requires_unique_target = True
@@ -296,6 +298,7 @@ class ForeignObject(RelatedField[V, N]):
         limit_choices_to: Any = None,
         parent_link: bool = False,
         swappable: bool = True,
+        db_constraint: bool = False,
         **kwargs: Any,
     ) -> None:
         if rel is None:
@@ -318,12 +321,15 @@ class ForeignObject(RelatedField[V, N]):
         self.from_fields = from_fields
         self.to_fields = to_fields
         self.swappable = swappable
+        self.db_constraint = db_constraint
 
     def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         kwargs["on_delete"] = self.remote_field.on_delete
         kwargs["from_fields"] = self.from_fields
         kwargs["to_fields"] = self.to_fields
+        if self.db_constraint:
+            kwargs["db_constraint"] = True
         if self.remote_field.parent_link:
             kwargs["parent_link"] = True
         kwargs["to"] = self._deconstructed_target()
@@ -574,6 +580,7 @@ class ForeignKey(ForeignObject[V, N]):
             kwargs.pop("db_index", None)
         else:
             kwargs["db_index"] = False
+        kwargs.pop("db_constraint", None)
         if self.db_constraint is not True:
             kwargs["db_constraint"] = self.db_constraint
         # The primary key is what is pointed to unless told otherwise.
@@ -745,6 +752,11 @@ class OneToOneField(ForeignKey[V, N]):
         setattr(instance, self.name if isinstance(data, target) else self.attname, data)
 
 
+def is_composite_relation(field: Any) -> bool:
+    """Whether a field is a relation over columns that are fields of their own."""
+    return isinstance(field, ForeignObject) and field.column is None
+
+
 __all__ = [
     "ForeignKey",
     "ForeignObject",
@@ -757,4 +769,5 @@ __all__ = [
     "RelatedField",
     "SettingsReference",
     "check_target",
+    "is_composite_relation",
 ]

@@ -16,12 +16,14 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aorm.connections import arun, astream, connections, run, stream
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
 from aorm.models.copying import Copying
+from aorm.models.inserting import Inserting
 from aorm.models.paging import Page, Paging
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
@@ -40,7 +42,7 @@ INSTEAD_OF_EXTRA = {
 }
 
 
-class QuerySet(Copying, Paging, Generic[T]):
+class QuerySet(Copying, Inserting, Paging, Generic[T]):
     """A lazy set of rows.
 
     Args:
@@ -474,6 +476,55 @@ class QuerySet(Copying, Paging, Generic[T]):
             self._bulk_upsert_operation(objs, unique_fields, update_fields, batch_size)
         )
 
+    def insert_from(
+        self,
+        queryset: Any,
+        fields: Mapping[str, Any] | Sequence[str] | None = None,
+        *,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> int:
+        """Insert the rows of a query in one statement, INSERT … SELECT; the number of rows.
+
+        `Archive.objects.insert_from(Book.objects.filter(pages=0), fields=["title", "pages"])`, or
+        `fields={"title": Upper("title"), "note": Value("old")}`.  No object is made, and neither
+        `save()` nor signals are called.  Fields that are not named get their default.
+
+        Args:
+            queryset: the rows: objects, or `values()` whose names are fields of this model.
+            fields: names of fields that rows and model share; or of this model alone, for the
+                columns of `values()` in their order; or names and expressions of the rows by field.
+            ignore_conflicts, update_conflicts, update_fields, unique_fields: as for `bulk_create`.
+        Returns:
+            The number of inserted (or updated) rows, or what `returning()` named of them.
+        Raises:
+            FieldError: a name is no field, or a field without a default is missing.
+            QueryValueError: there are more or fewer columns than fields, or options contradict.
+        """
+        options = _conflict_options(
+            ignore_conflicts, update_conflicts, update_fields, unique_fields
+        )
+        count: int = self._write(self._insert_from_operation(queryset, fields, options))
+        return count
+
+    async def ainsert_from(
+        self,
+        queryset: Any,
+        fields: Mapping[str, Any] | Sequence[str] | None = None,
+        *,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> int:
+        options = _conflict_options(
+            ignore_conflicts, update_conflicts, update_fields, unique_fields
+        )
+        count: int = await self._awrite(self._insert_from_operation(queryset, fields, options))
+        return count
+
     def bulk_update(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
@@ -557,6 +608,17 @@ class QuerySet(Copying, Paging, Generic[T]):
     def as_manager(cls) -> Any:
         """A manager with this QuerySet's methods."""
         return MANAGER_HOOK.make(cls)
+
+
+def _conflict_options(
+    ignore: bool, update: bool, update_fields: Any, unique_fields: Any
+) -> dict[str, Any]:
+    return {
+        "ignore_conflicts": ignore,
+        "update_conflicts": update,
+        "update_fields": update_fields,
+        "unique_fields": unique_fields,
+    }
 
 
 class _Empty(type):

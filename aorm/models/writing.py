@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from aorm.connections import connections
@@ -15,6 +15,7 @@ from aorm.errors import (
     listed,
 )
 from aorm.fields.base import Field
+from aorm.fields.relations import is_composite_relation
 from aorm.models.returning import Returning, is_direct
 from aorm.models.rows import loaded_for
 from aorm.operations import bulk, upsert
@@ -231,7 +232,7 @@ class Writing(Returning):
         opts = self.model._meta
         own: dict[str, Any] = {}
         parents: dict[Any, dict[str, Any]] = {}
-        for name, value in kwargs.items():
+        for name, value in by_columns(opts, kwargs):
             field = updatable(opts, name)
             model = field.model._meta.concrete_model
             if model is opts.concrete_model:
@@ -329,6 +330,33 @@ class Writing(Returning):
         rows = self._plain_rows().using(self._write_alias()).filter(pk__in=keys)
         yield from delete_queryset(rows, origin=self)
         return found
+
+
+def by_columns(opts: Any, kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Assignments, those to relations of several columns in parts.
+
+    QueryValueError where the value of such a relation is no object of its model, no tuple of as
+    many values, and not None.
+    """
+    for name, value in kwargs.items():
+        field = opts._forward_fields_map.get(name)
+        if not is_composite_relation(field):
+            yield name, value
+            continue
+        local, remote = field.local_related_fields, field.foreign_related_fields
+        if value is None:
+            parts: Any = (None,) * len(local)
+        elif isinstance(value, field.remote_field.model._meta.concrete_model):
+            parts = field.get_foreign_related_value(value)
+        elif isinstance(value, tuple | list) and len(value) == len(remote):
+            parts = value
+        else:
+            raise QueryValueError(
+                f"{opts.object_name}.{name} is set to an object of"
+                f" {field.remote_field.model._meta.object_name}, to a tuple of {len(local)} values,"
+                f" or to None, not to {value!r}"
+            )
+        yield from zip([each.attname for each in local], parts, strict=True)
 
 
 def updatable(opts: Any, name: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aorm.errors import QueryValueError, listed
 from aorm.fields.base import Field
+from aorm.fields.relations import is_composite_relation
 from aorm.operations.saving import check_related, plan_of
 from aorm.sql.bulk import Batch, bulk_inserter, bulk_updater, is_default
 from aorm.sql.dialect import Dialect
@@ -310,7 +311,10 @@ def bulk_update(
         raise QueryValueError("Field names must be given to bulk_update().")
     objs = tuple(objs)
     opts = model._meta
-    chosen = [opts.get_field(name) for name in names]
+    chosen: list[Any] = []
+    for field in map(opts.get_field, names):
+        own = field.local_related_fields if is_composite_relation(field) else (field,)
+        chosen.extend(each for each in own if each not in chosen)
     _check_concrete(chosen, "bulk_update() can only be used with concrete fields.")
     keys = {*opts.pk_fields, *(f for p in opts.all_parents for f in p._meta.pk_fields)}
     if any(field.primary_key or field in keys for field in chosen):

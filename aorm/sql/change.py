@@ -63,10 +63,15 @@ def returning_clause(query: Query, dialect: Dialect) -> tuple[Rendered, Decode |
     node = query.returning
     if node is None:
         return ("", []), None
-    compiler = SelectCompiler(node.query, dialect)
+    return returned_clause(node.query, node.base, dialect)
+
+
+def returned_clause(query: Query, base: int, dialect: Dialect) -> tuple[Rendered, Decode]:
+    """RETURNING of the columns of a query whose values start at `base`."""
+    compiler = SelectCompiler(query, dialect)
     compiler.collect_outputs()
-    sql, params = at_offset(compiler.columns(), node.base)
-    decode = decoder_of(compiler.outputs, compiler.source, node.query.form, dialect)
+    sql, params = at_offset(compiler.columns(), base)
+    decode = decoder_of(compiler.outputs, compiler.source, query.form, dialect)
     return (f" RETURNING {sql}", params), decode
 
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from aorm.errors import FieldError
 from aorm.fields.base import is_expression
+from aorm.fields.relations import is_composite_relation
 from aorm.query.expressions import Value
 from aorm.sql.ddl_indexes import (
     constraint_index,
@@ -58,8 +60,10 @@ def in_order(models: Iterable[Any]) -> list[Any]:
     def place(model: Any, above: frozenset[Any]) -> None:
         if model in done or model in above:
             return
-        for field in foreign_keys(model):
-            target = by_table.get(field.target_field.model._meta.db_table)
+        tables = [field.target_field.model._meta.db_table for field in foreign_keys(model)]
+        tables += [field.related_model._meta.db_table for field in composite_keys(model)]
+        for table in tables:
+            target = by_table.get(table)
             if target is not None:
                 place(target, above | {model})
         done[model] = None
@@ -76,6 +80,13 @@ def foreign_keys(model: Any) -> Iterator[Any]:
             yield field
 
 
+def composite_keys(model: Any) -> Iterator[Any]:
+    """The relations of a model over several columns that the database watches over."""
+    for field in model._meta.local_fields:
+        if is_composite_relation(field) and field.db_constraint:
+            yield field
+
+
 # --- columns ---------------------------------------------------------------------
 
 
@@ -83,6 +94,12 @@ def column_sql(model: Any, field: Any, dialect: Dialect) -> str | None:
     """The definition of a column; None for a field that has none in this database."""
     parameters = field.db_parameters(connection=dialect)
     if parameters["type"] is None:
+        if field.is_relation and getattr(field.related_model._meta, "is_composite_pk", False):
+            raise FieldError(
+                f"{model._meta.object_name}.{field.name} cannot be one column: the primary key of"
+                f" {field.related_model._meta.object_name} has several. Use ForeignObject(to,"
+                " on_delete, from_fields=[...], to_fields=[...]) over fields of its own."
+            )
         return None
     parts = [str(dialect.quote(field.column)), parameters["type"]]
     if parameters.get("collation"):
@@ -146,6 +163,20 @@ def _references(field: Any, dialect: Dialect) -> str:
     return f"REFERENCES {table} ({column}){on_delete} DEFERRABLE INITIALLY DEFERRED"
 
 
+def composite_key_sql(model: Any, field: Any, dialect: Dialect) -> str:
+    """The constraint of a relation over several columns, as a part of a table."""
+    target = field.related_model._meta
+    rule = getattr(field.remote_field.on_delete, "sql", None)
+    suffix = f"_fk_{own_name(target.db_table)}"
+    columns = [each.column for each in field.local_related_fields]
+    name = dialect.quote(derived_name(model._meta.db_table, columns, suffix, dialect))
+    return (
+        f"CONSTRAINT {name} FOREIGN KEY ({names(field.local_related_fields, dialect)}) REFERENCES"
+        f" {dialect.quote(target.db_table)} ({names(field.foreign_related_fields, dialect)})"
+        f"{f' ON DELETE {rule}' if rule else ''} DEFERRABLE INITIALLY DEFERRED"
+    )
+
+
 def foreign_key_sql(model: Any, field: Any, dialect: Dialect) -> str:
     """The statement that adds the constraint of a foreign key."""
     target = field.target_field
@@ -175,6 +206,8 @@ def table_sql(model: Any, dialect: Dialect) -> list[str]:
     parts.extend(
         text for each in opts.constraints if (text := table_constraint(model, each, dialect))
     )
+    if inline:
+        parts.extend(composite_key_sql(model, field, dialect) for field in composite_keys(model))
     table = dialect.quote(opts.db_table)
     space = tablespace_sql(opts.db_tablespace, dialect)
     statements = [f"CREATE TABLE {table} ({', '.join(parts)}){space}"]
@@ -224,6 +257,12 @@ def create_sql(models: Iterable[Any], dialect: Dialect) -> list[str]:
             for model in ordered
             for field in foreign_keys(model)
             if _is_watched(field) and field.db_type(dialect) is not None
+        )
+        statements.extend(
+            f"ALTER TABLE {dialect.quote(model._meta.db_table)}"
+            f" ADD {composite_key_sql(model, field, dialect)}"
+            for model in ordered
+            for field in composite_keys(model)
         )
     return statements
 
