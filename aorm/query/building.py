@@ -177,6 +177,9 @@ def _all_columns(draft: Draft) -> tuple[Any, ...]:
 
 
 def _columns_of(draft: Draft, name: str) -> list[Any]:
+    first, *transforms = name.split(LOOKUP_SEP)
+    if transforms and first in draft.annotations:
+        return [draft.ref(name)]
     try:
         info = draft.setup_joins(
             name.split(LOOKUP_SEP), draft.opts, draft.initial_alias(), None, True

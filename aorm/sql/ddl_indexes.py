@@ -107,21 +107,29 @@ def _plain_word(name: str) -> str:
 
 def expression_key(expression: Any, model: Any, dialect: Dialect) -> str:
     """One expression of an index: a column, or anything else in parentheses, and its order."""
-    order = ""
-    if isinstance(expression, OrderBy):
-        order = " DESC" if expression.descending else ""
-        if expression.nulls_first or expression.nulls_last:
-            order += " NULLS FIRST" if expression.nulls_first else " NULLS LAST"
-        expression = expression.expression
-    operator_class = ""
-    if type(expression).__name__ == "OpClass":
-        # Known by its name: it comes with the fields of PostgreSQL, far above this layer.
-        operator_class = f" {_plain_word(expression.name)}"
-        expression = expression.get_source_expressions()[0]
+    order = operator_class = ""
+    while isinstance(expression, OrderBy) or _is_operator_class(expression):
+        if isinstance(expression, OrderBy):
+            order = _order(expression)
+        else:
+            operator_class = f" {_plain_word(expression.name)}"
+        (expression,) = expression.get_source_expressions()
     text = inline_sql(expression, model, dialect)
-    if type(expression) is not F:
+    if type(expression) is not F or "__" in expression.name:
         text = f"({text})"
     return f"{text}{operator_class}{order}"
+
+
+def _is_operator_class(expression: Any) -> bool:
+    # Known by its name: it comes with the fields of PostgreSQL, far above this layer.
+    return type(expression).__name__ == "OpClass"
+
+
+def _order(term: OrderBy) -> str:
+    order = " DESC" if term.descending else ""
+    if term.nulls_first or term.nulls_last:
+        order += " NULLS FIRST" if term.nulls_first else " NULLS LAST"
+    return order
 
 
 def field_indexes(model: Any, field: Any, dialect: Dialect) -> Iterator[str]:
