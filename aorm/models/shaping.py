@@ -208,12 +208,19 @@ class Shaping(Chaining):
         return self._without_values("reverse", change)
 
     def distinct(self, *field_names: str) -> Self:
-        """Without repeated rows; with names: the first row for each of their values."""
+        """Without repeated rows; with names: the first row for each of their values.
+
+        Which row is the first says `order_by`, which begins with the same names.  Names need
+        PostgreSQL's DISTINCT ON; elsewhere the query is refused when it is run.  Raises FieldError
+        for an unknown name.
+
+        Source: https://www.postgresql.org/docs/current/sql-select.html#SQL-DISTINCT
+        """
         self._not_combined("distinct")
         self._not_sliced("Cannot create distinct fields once a slice has been taken.")
 
         def change(draft: Draft) -> None:
-            draft.distinct, draft.distinct_fields = True, field_names
+            building.set_distinct(draft, field_names)
 
         return self._without_values(("distinct", field_names), change)
 

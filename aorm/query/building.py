@@ -424,6 +424,16 @@ def _apart(right: Draft, left: Draft) -> dict[str, str]:
 # --- the rest ----------------------------------------
 
 
+def set_distinct(draft: Draft, names: tuple[str, ...]) -> None:
+    """Without repeated rows, or with one row for each of the values of these names."""
+    for name in names:
+        if not isinstance(name, str):
+            raise FieldError(f"distinct() takes names of fields, not {name!r}")
+        if name not in draft.annotations:
+            Draft.of(draft).ref(name)
+    draft.distinct, draft.distinct_fields = True, names
+
+
 def set_limits(draft: Draft, low: bool, high: bool, one: bool, slots: Slots) -> None:
     """Make the next values the offset and the number of rows."""
     if low:

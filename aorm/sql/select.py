@@ -297,7 +297,10 @@ class SelectCompiler(Ordering):
         if not draft.distinct_fields:
             return "DISTINCT ", []
         if not self.dialect.capabilities.distinct_on:
-            raise NotSupportedError("DISTINCT ON fields is not supported by this database backend")
+            raise NotSupportedError(
+                "DISTINCT ON fields is not supported by this database backend: use distinct()"
+                " without names, or filter(pk=Subquery(...[:1])) with an OuterRef to the values"
+            )
         parts = []
         for name in draft.distinct_fields:
             if name in draft.annotation_select:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from shop.models import Author, Book, Tag
 
+from aorm.errors import FieldError, NotSupportedError
 from aorm.models import Case, Count, F, Max, OuterRef, Q, Subquery, Sum, Value, When
 from aorm.models.functions import Coalesce, Length
 from aorm.sql.dialects.postgresql import POSTGRESQL
+from aorm.sql.dialects.sqlite import SQLITE
 from query.spelling import DIALECTS, interned, spelt
 
 BOOKS = interned(Book)
@@ -119,3 +121,14 @@ def test_objects_that_are_known_stay_known_in_combined_queries(books: None) -> N
     ada, bob = Author.objects.order_by("name")
     together = list(ada.books.all() | bob.books.all())
     assert {id(book.author) for book in together} == {id(ada), id(bob)}
+
+
+def test_distinct_on_names_is_refused_where_the_database_has_none() -> None:
+    with pytest.raises(NotSupportedError, match=r"DISTINCT ON fields is not supported.*Subquery"):
+        spelt(BOOKS.distinct("pages"), SQLITE)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "author__nonsense", "-pages", F("pages")])
+def test_distinct_on_unknown_names_is_refused_at_the_call(name: Any) -> None:
+    with pytest.raises(FieldError):
+        BOOKS.distinct(name)

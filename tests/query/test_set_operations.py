@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -173,3 +174,11 @@ def test_unknown_names_are_refused_at_the_call(combine: Any) -> None:
         combine(AUTHORS).values("nonsense")
     with pytest.raises(FieldError, match="nonsense"):
         combine(AUTHORS).order_by(F("nonsense") + 1)
+
+
+@each_dialect
+def test_pickled_combination_is_the_same(dialect: Any) -> None:
+    combined = YOUNG.union(NAMED.intersection(YOUNG)).order_by("name")[:2]
+    again = AUTHORS.all()
+    again.query = pickle.loads(pickle.dumps(combined.query))
+    assert spelt(again, dialect) == spelt(combined, dialect)
