@@ -53,6 +53,7 @@ class Shaping(Chaining):
         def apply(draft: Draft, slots: Slots) -> None:
             for name, expression in given.items():
                 if hasattr(expression, "relation_name"):
+                    building.check_alias(name)
                     expression.attach(draft, name, slots)
                     continue
                 building.annotate(

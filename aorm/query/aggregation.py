@@ -110,7 +110,12 @@ def _needs_subquery(draft: Draft, summaries: Mapping[str, Any]) -> bool:
         or any(a.contains_aggregate or a.contains_over_clause for a in selected)
         or any(
             isinstance(each, Ref)
-            and (each.source.contains_over_clause or each.source.contains_aggregate)
+            and (
+                each.source.contains_over_clause
+                or each.source.contains_aggregate
+                # Its aggregates would be taken for those of the query around.
+                or each.source.contains_subquery
+            )
             for summary in summaries.values()
             for each in summary.walk()
         )

@@ -159,9 +159,8 @@ def combined_field(connector: str, left: Any, right: Any) -> Any:
         ):
             return made()
     elif left is not None and right is not None:
-        made = _TEMPORAL_RESULTS.get(
-            (connector, left.get_internal_type(), right.get_internal_type())
-        )
+        kinds = [getattr(each, "get_internal_type", str)() for each in (left, right)]
+        made = _TEMPORAL_RESULTS.get((connector, kinds[0], kinds[1]))
         if made is not None:
             return made()
     names = (type(left).__name__, type(right).__name__)

@@ -58,6 +58,14 @@ class Combinable:
 
     conditional: bool = False
 
+    @property
+    def shape(self) -> Hashable:
+        """All that it is, but its values."""
+        return (type(self),)
+
+    def collect(self, values: list[Any]) -> None:
+        """Append the values of this tree."""
+
     def _combine(self, other: Any, connector: str, reversed_: bool) -> Any:
         other = MAKERS.operand(other)
         if reversed_:
@@ -415,6 +423,10 @@ class Expression(Combinable):
         if hasattr(field, "select_format"):
             return field.select_format(compiler, sql, params)  # type: ignore[no-any-return]
         return sql, params
+
+    def convert_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """A value of the result, after the conversion of its output field; to be overridden."""
+        return value
 
     def get_lookup(self, name: str) -> Any:
         return self.output_field.get_lookup(name)

@@ -20,7 +20,7 @@ from aorm.sql.compiler import Compiler, Rendered, at_offset
 from aorm.sql.decoders import decoder_of
 from aorm.sql.dialect import Dialect
 from aorm.sql.select import SelectCompiler
-from aorm.sql.standard import where_root
+from aorm.sql.standard import constant, where_root
 
 SOURCE = "source"
 
@@ -173,7 +173,7 @@ def _assigned(compiler: Compiler, assignments: Any) -> Rendered:
             sql, found = compiler.compile(expression)
         except EmptyResultSet:
             empty = expression.empty_result_set_value
-            sql, found = ("NULL", []) if empty is None else ("%s", [empty])
+            sql, found = constant(None if empty is NotImplemented else empty)
         except FullResultSet:
             sql, found = "(1 = 1)", []
         parts.append(f"{compiler.quote(field.column)} = {sql}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aorm import timezone
+from aorm.query.expressions import Expression
 from aorm.query.functions.datetime import TruncBase
 from aorm.sql.dialect import Conversion, Dialect
 
@@ -40,7 +41,7 @@ def special_conversion(
     """The conversion of an expression; `usual` is that of its output field."""
     kind = type(expression)
     own = getattr(kind, "convert_value", None)
-    if own is not None:
+    if own is not None and own is not Expression.convert_value:
         return _converted_by(expression.convert_value, expression, dialect, usual)
     for base in kind.__mro__:
         found = CONVERSIONS.get(base)

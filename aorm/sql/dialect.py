@@ -107,6 +107,15 @@ class Dialect:
             )
         return found
 
+    @property
+    def ops(self) -> Dialect:
+        """The dialect itself, where hooks that were written for Django look for its methods."""
+        return self
+
+    def quote_name(self, name: str) -> str:
+        """The name as an identifier, as Django's `connection.ops` has it."""
+        return self.quote(name)
+
     def quote(self, name: str) -> Identifier:
         """The name as an identifier; FieldError where it cannot be one.
 

@@ -24,7 +24,7 @@ from aorm.query.functions import json as j
 from aorm.query.functions import math as m
 from aorm.query.functions import text as t
 from aorm.query.functions import uuid as u
-from aorm.query.windows import Window, WindowFrame
+from aorm.query.windows import ValueRange, Window, WindowFrame
 from aorm.sql.compiled import Computed
 from aorm.sql.compiler import Compiler, Rendered
 from aorm.sql.standard import (
@@ -252,6 +252,11 @@ def render_extract_postgresql(node: d.Extract, compiler: Compiler, **options: An
     return (f"({text})" if text.endswith("+ 1") else text), params
 
 
+def part_postgresql(part: str, sql: str) -> str:
+    """The text of a part of a date or time."""
+    return _PARTS_POSTGRESQL[part].format(sql)
+
+
 def _local_postgresql(node: Any, compiler: Compiler) -> Rendered:
     """The operand; a point in time as the local time of the zone."""
     sql, params = compiler.compile(node.lhs)
@@ -414,6 +419,20 @@ def render_window(node: Window, compiler: Compiler, **options: Any) -> Rendered:
     return f"{sql} OVER ({' '.join(clauses)})", params
 
 
+def render_window_postgresql(node: Window, compiler: Compiler, **options: Any) -> Rendered:
+    """The window; a range that counts must be along numbers there."""
+    frame, order = node.frame, node.order_by
+    if isinstance(frame, ValueRange) and (frame.start or frame.end) and order is not None:
+        for term in order.source_expressions:
+            field = term._output_field_or_none
+            if isinstance(field, DateField | TimeField):
+                raise NotSupportedError(
+                    "PostgreSQL only supports UNBOUNDED together with PRECEDING and FOLLOWING."
+                    f" A range of numbers cannot measure the distance of a {type(field).__name__}."
+                )
+    return render_window(node, compiler, **options)
+
+
 def render_frame(node: WindowFrame, compiler: Compiler, **options: Any) -> Rendered:
     return node.sql, []
 
@@ -475,6 +494,7 @@ SQLITE_FUNCTIONS: dict[type, Renderer] = {
     ag.Variance: render_numeric_aggregate_sqlite,
 }
 POSTGRESQL_FUNCTIONS: dict[type, Renderer] = {
+    Window: render_window_postgresql,
     e.Case: render_case_postgresql,
     m.ExactInput: render_exact_postgresql,
     u.UUID4: named("GEN_RANDOM_UUID"),

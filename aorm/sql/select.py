@@ -29,7 +29,7 @@ from aorm.sql.decoders import Output, Source, decoder_of
 from aorm.sql.dialect import Dialect
 from aorm.sql.ordering import Ordering
 from aorm.sql.set_operations import SetOperation
-from aorm.sql.standard import where_root
+from aorm.sql.standard import constant, where_root
 from aorm.sql.tables import lateral_table, with_clause
 from aorm.sql.windows import OverWindows
 
@@ -223,7 +223,7 @@ class SelectCompiler(Ordering):
             empty = expression.empty_result_set_value
             if empty is NotImplemented:
                 return "0", []
-            return ("NULL", []) if empty is None else ("%s", [empty])
+            return constant(empty)
         except FullResultSet:
             return "(1 = 1)", []
         return expression.select_format(self, sql, params)  # type: ignore[no-any-return]

@@ -154,15 +154,16 @@ def operands(expressions: Any, compiler: Compiler) -> tuple[list[str], list[Any]
             empty = expression.empty_result_set_value
             if empty is NotImplemented:
                 raise
-            sql, found = _constant(empty)
+            sql, found = constant(empty)
         except FullResultSet:
-            sql, found = _constant(True)
+            sql, found = constant(True)
         parts.append(sql)
         params.extend(found)
     return parts, params
 
 
-def _constant(value: Any) -> Rendered:
+def constant(value: Any) -> Rendered:
+    """The text of what an expression gives where there are no rows."""
     if value is None:
         return "NULL", []
     return ("(1 = 1)" if value else "(1 = 0)") if isinstance(value, bool) else "%s", (

@@ -219,10 +219,8 @@ def test_key_is_never_in_the_text(key: str, dialect: Any) -> None:
 
 @pytest.mark.parametrize("part", HOSTILE)
 def test_part_of_a_date_is_a_word_or_refused(part: str) -> None:
-    sql, _ = value_of(f.Extract("added", part), SQLITE)
-    assert part not in sql or part == "?"
     with pytest.raises(ValueError, match="lookup_name"):
-        value_of(f.Extract("added", part), POSTGRESQL)
+        f.Extract("added", part)
 
 
 @pytest.mark.parametrize("name", ["", None, 'a" OR', "a b", "a;"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aorm.query import lookups as lk
@@ -12,9 +12,10 @@ from aorm.sql.compiled import ListParam, param_target
 from aorm.sql.compiler import Compiler, Rendered
 from aorm.sql.dialect import DIALECTS, Dialect
 from aorm.sql.dialects import types
+from aorm.sql.dialects.local_time import LOCAL_TIME
 from aorm.sql.dialects.values import PostgresqlValues
 from aorm.sql.explain import explain_on_postgresql
-from aorm.sql.functions import FUNCTIONS, POSTGRESQL_FUNCTIONS
+from aorm.sql.functions import FUNCTIONS, POSTGRESQL_FUNCTIONS, part_postgresql
 from aorm.sql.json import JSON, POSTGRESQL_JSON
 from aorm.sql.standard import STANDARD, render_combined, sides
 
@@ -105,6 +106,10 @@ class PostgresqlDialect(Dialect):
         """The words before a SELECT that ask for its plan."""
         return explain_on_postgresql(format, options)
 
+    def date_extract_sql(self, part: str, sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
+        """A part of a date ("year", "month", …), for hooks that spell themselves."""
+        return part_postgresql(part, sql), list(params)
+
     def limit_sql(self, limit: bool, offset: bool) -> str:
         """The clause that cuts the result to a number of rows."""
         return (" LIMIT %s" if limit else "") + (" OFFSET %s" if offset else "")
@@ -147,6 +152,7 @@ POSTGRESQL = PostgresqlDialect(
         lk.Regex: render_regex,
         TemporalSubtraction: render_temporal_subtraction,
         CombinedExpression: render_combined,
+        **LOCAL_TIME,
     },
     values=PostgresqlValues(),
     data_types=types.POSTGRESQL_TYPES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aorm.fields.numbers import DecimalField
@@ -81,6 +81,10 @@ def encode_list(value: list[Any]) -> str:
 
 class SqliteDialect(Dialect):
     """SQLite's way with lists: one JSON text."""
+
+    def date_extract_sql(self, part: str, sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
+        """A part of a date ("year", "month", …), for hooks that spell themselves."""
+        return f"aorm_date_extract(%s, {sql})", [part, *params]
 
     def list_template(self, node: Any, param: Param, compiler: Compiler) -> tuple[str, Any]:
         """`%s IN (…)` for a list in one parameter, and how the list is encoded."""
