@@ -12,6 +12,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import psycopg
@@ -162,10 +163,19 @@ async def _ended(stepped: Stepped, task: asyncio.Task[Any]) -> Run:
         return Run(stepped, None, error)
 
 
-async def sweep(work: Work, way: str, check: Callable[[Run], Awaitable[None]]) -> int:
-    """Interrupt at each suspension in turn and `check`; the answer is how many there were."""
+async def sweep(
+    work: Work,
+    way: str,
+    check: Callable[[Run], Awaitable[None]],
+    around: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext,
+) -> int:
+    """Interrupt at each suspension in turn and `check`; the answer is how many there were.
+
+    Each run happens inside of `around`.
+    """
     for number in range(1, ENOUGH):
-        run = await interrupted(work, way, number)
+        async with around():
+            run = await interrupted(work, way, number)
         try:
             await check(run)
         except AssertionError as error:

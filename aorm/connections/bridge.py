@@ -22,7 +22,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from aorm.connections import lazy
 from aorm.connections.errands import Errand
-from aorm.connections.sides import Patience, to_the_end
+from aorm.connections.sides import Patience, ended, to_the_end
 from aorm.connections.transaction import Block, Callback, Transaction, is_ours
 from aorm.connections.workers import workers
 from aorm.errors import SynchronousOnlyOperation, TransactionManagementError
@@ -103,8 +103,7 @@ class FromOtherLoop:
         return opened[0]
 
     async def close(self, block: Block, failed: bool) -> list[Callback]:
-        callbacks: list[Callback] = await to_the_end(self._sent(self._side.close(block, failed)))
-        return callbacks
+        return await ended(self._sent(self._side.close(block, failed)))
 
     async def _sent(self, work: Coroutine[Any, Any, Any]) -> Any:
         return await Errand(work, self._transaction).awaited()
@@ -154,8 +153,7 @@ class FromLoop:
     async def close(self, block: Block, failed: bool) -> list[Callback]:
         if block.closed:
             return []
-        callbacks: list[Callback] = await to_the_end(self._close(block, failed))
-        return callbacks
+        return await ended(self._close(block, failed))
 
     async def _close(self, block: Block, failed: bool) -> list[Callback]:
         obstacle = None

@@ -72,10 +72,11 @@ class Pooled:
 
 
 class SyncCursor(Protocol):
-    """A result that is read piece by piece."""
+    """A result that is read piece by piece; `forget` closes it without asking the server."""
 
     def fetch(self, size: int) -> Rows: ...
     def close(self) -> None: ...
+    def forget(self) -> None: ...
 
 
 class AsyncCursor(Protocol):
@@ -83,6 +84,7 @@ class AsyncCursor(Protocol):
 
     async def fetch(self, size: int) -> Rows: ...
     async def close(self) -> None: ...
+    def forget(self) -> None: ...
 
 
 class SyncConnection(Protocol):

@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from aorm.connections import capture, hops, lazy
@@ -26,6 +27,7 @@ from aorm.connections.current import current_block, enter, leave
 from aorm.connections.inside import Inside
 from aorm.connections.sides import abegin, begin
 from aorm.connections.transaction import Block, begin_sql, place_of_caller
+from aorm.errors import TransactionManagementError
 from aorm.steps import (
     Call,
     CopyIn,
@@ -263,8 +265,18 @@ def _pieces(target: Any, statement: Statement, size: int) -> Iterator[list[Any]]
     finally:
         if not inside:
             cursor.close()
-        elif target.block.transaction.usable:
+        else:
+            _close_inside(target, cursor)
+
+
+def _close_inside(target: Any, cursor: Any) -> None:
+    if target.block.transaction.usable:
+        try:
             target.side.call(target.block, cursor.close)
+            return
+        except TransactionManagementError:
+            pass  # it has ended, or failed, while the turn was waited for
+    cursor.forget()
 
 
 async def astream(statement: Statement, database: Any, size: int) -> AsyncIterator[list[Any]]:
@@ -272,20 +284,22 @@ async def astream(statement: Statement, database: Any, size: int) -> AsyncIterat
     block = current_block(database)
     if block is not None:
         inside = Inside(async_side(block.transaction), block)
-        async for rows in _apieces(inside, statement, size):
-            yield rows
+        async with aclosing(_apieces(inside, statement, size)) as pieces:
+            async for rows in pieces:
+                yield rows
         return
     pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
     connection = pool.take() or await pool.acquire()
     try:
         target = capture.watched(connection, database.alias) if capture.watching else connection
-        async for rows in _apieces(target, statement, size):
-            yield rows
+        async with aclosing(_apieces(target, statement, size)) as pieces:
+            async for rows in pieces:
+                yield rows
     finally:
         pool.give(connection)
 
 
-async def _apieces(target: Any, statement: Statement, size: int) -> AsyncIterator[list[Any]]:
+async def _apieces(target: Any, statement: Statement, size: int) -> AsyncGenerator[list[Any], None]:
     inside = type(target) is Inside
     cursor = await target.cursor(statement.sql, statement.params)
     try:
@@ -300,5 +314,15 @@ async def _apieces(target: Any, statement: Statement, size: int) -> AsyncIterato
     finally:
         if not inside:
             await cursor.close()
-        elif target.block.transaction.usable:
+        else:
+            await _aclose_inside(target, cursor)
+
+
+async def _aclose_inside(target: Any, cursor: Any) -> None:
+    if target.block.transaction.usable:
+        try:
             await target.side.call(target.block, cursor.close)
+            return
+        except TransactionManagementError:
+            pass  # it has ended, or failed, while the turn was waited for
+    cursor.forget()

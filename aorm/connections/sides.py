@@ -243,6 +243,9 @@ class AsyncSide:
     async def perform(self, block: Block, commands: Generator[str, None, Any]) -> Any:
         """Run commands that control the transaction, in one turn."""
         await self.take(block)
+        return await self._perform_in_turn(commands)
+
+    async def _perform_in_turn(self, commands: Generator[str, None, Any]) -> Any:
         try:
             return await aperform(commands, self._control())
         except BaseException as error:
@@ -254,11 +257,18 @@ class AsyncSide:
     async def open(
         self, block: Block, savepoint: bool, owner: Any, place: tuple[str, int]
     ) -> Block:
-        """Open a block inside this one."""
-        opened: Block = await self.perform(
-            block, self.transaction.opening(block, savepoint, owner, place)
-        )
-        return opened
+        """Open a block inside this one; cancelled meanwhile, it is rolled back at once."""
+        opening = self.transaction.opening(block, savepoint, owner, place)
+        await self.take(block)
+        if not savepoint:
+            return await self._perform_in_turn(opening)  # type: ignore[no-any-return]
+        # cancelled in the middle, a savepoint would leave the whole transaction in doubt
+        task, cancelled = await finished(self._perform_in_turn(opening))
+        if cancelled is not None:
+            if _failure(task) is None:
+                await self.close(task.result(), True)
+            raise cancelled
+        return task.result()  # type: ignore[no-any-return]
 
     async def close(self, block: Block, failed: bool) -> list[Callback]:
         """Close a block; closing the outermost one ends the transaction.
@@ -267,8 +277,7 @@ class AsyncSide:
         """
         if block.closed:
             return []
-        callbacks: list[Callback] = await to_the_end(self._close(block, failed))
-        return callbacks
+        return await ended(self._close(block, failed))
 
     async def _close(self, block: Block, failed: bool) -> list[Callback]:
         obstacle = await self._take_for_closing(block)
@@ -367,8 +376,8 @@ async def aperform(commands: Generator[str, None, Any], connection: Any) -> Any:
         return done.value
 
 
-async def to_the_end(work: Any) -> Any:
-    """Await to the end, whatever cancels the caller; the cancellation goes on afterwards."""
+async def finished(work: Any) -> tuple[Any, BaseException | None]:
+    """Await to the end: the task that did the work, and what cancelled the caller meanwhile."""
     asyncio = lazy.asyncio_module()
     task = asyncio.ensure_future(work)
     cancelled = None
@@ -380,10 +389,40 @@ async def to_the_end(work: Any) -> Any:
                 cancelled = error
         except BaseException:
             break
+    return task, cancelled
+
+
+async def to_the_end(work: Any) -> Any:
+    """Await to the end, whatever cancels the caller; the cancellation goes on afterwards."""
+    task, cancelled = await finished(work)
     if cancelled is not None:
-        failure = None if task.cancelled() else task.exception()
-        raise cancelled from failure
+        raise cancelled from _failure(task)
     return task.result()
+
+
+async def ended(work: Any) -> list[Callback]:
+    """The same for the end of a block, which answers what is to be called after a commit.
+
+    A cancellation goes on after that: it is in the answer, as the last to be called.
+    """
+    task, cancelled = await finished(work)
+    failure = _failure(task)
+    if cancelled is not None and (failure is not None or not task.result()):
+        raise cancelled from failure
+    callbacks: list[Callback] = task.result()
+    return callbacks if cancelled is None else [*callbacks, _going_on(cancelled)]
+
+
+def _failure(task: Any) -> BaseException | None:
+    error: BaseException | None = None if task.cancelled() else task.exception()
+    return error
+
+
+def _going_on(cancelled: BaseException) -> Callback:
+    async def go_on() -> None:
+        raise cancelled
+
+    return Callback(go_on, False, None)
 
 
 def begin(

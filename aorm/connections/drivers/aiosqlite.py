@@ -30,15 +30,27 @@ def opener(
     connect = sqlite.opener(address, functions, owner)
 
     async def open_connection() -> Connection:
-        thread = ConnectionThread(connect)
+        opened: list[sqlite.Connection] = []
+
+        def opening() -> sqlite.Connection:
+            opened.append(connect())
+            return opened[0]
+
+        thread = ConnectionThread(opening)
         loop = asyncio.get_running_loop()
         try:
             return Connection(await thread, thread, loop)
         except BaseException:
+            thread.jobs.put((None, _terminate, (opened,)))
             thread.end()
             raise
 
     return open_connection
+
+
+def _terminate(opened: list[sqlite.Connection]) -> None:
+    for connection in opened:
+        connection.terminate()
 
 
 def _answer(future: asyncio.Future[Any], result: Any) -> None:
@@ -120,21 +132,20 @@ class Connection(Pooled):
         try:
             return await future
         except asyncio.CancelledError:
-            await self._interrupt()
+            # what has ended needs no interruption, which would hit results that are still read
+            if future.cancelled():
+                await self._interrupt()
             raise
 
     async def _interrupt(self) -> None:
         self.inner.interrupt()
         done = self.loop.create_future()
-        self.put((done, self._interrupt_ends, ()))
+        self.put((done, self.inner.interruption_ends, ()))
         while not done.done():
             try:
                 await asyncio.shield(done)
             except asyncio.CancelledError:
                 continue  # once is enough: the first one goes on when the thread is done
-
-    def _interrupt_ends(self) -> None:
-        self.inner.interrupted = False
 
     async def fetch(self, sql: str, params: Params) -> Rows:
         """All rows."""
@@ -154,7 +165,18 @@ class Connection(Pooled):
 
     async def cursor(self, sql: str, params: Params) -> Cursor:
         """Rows piece by piece."""
-        return Cursor(self, await self.hop(self.inner.cursor, sql, params))
+        opened: list[sqlite.Cursor] = []
+
+        def opening() -> None:
+            opened.append(self.inner.cursor(sql, params))
+
+        try:
+            await self.hop(opening)
+        except BaseException:
+            for cursor in opened:
+                Cursor(self, cursor).forget()
+            raise
+        return Cursor(self, opened[0])
 
     async def begin(self, sql: str) -> None:
         """Start a transaction."""
@@ -210,3 +232,7 @@ class Cursor:
     async def close(self) -> None:
         """Forget what was not read."""
         await self._connection.hop(self._cursor.close)
+
+    def forget(self) -> None:
+        """The same before whatever the thread does next, without waiting."""
+        self._connection.put((None, self._cursor.close, ()))

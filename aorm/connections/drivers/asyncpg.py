@@ -499,6 +499,9 @@ class Cursor:
         elif connection._protocol.is_in_transaction():
             await connection._protocol.close_portal(self._name, None)
 
+    def forget(self) -> None:
+        """The server does so at the end of the transaction."""
+
 
 class PatientCursor(Cursor):
     """One with a statement timeout."""

@@ -542,6 +542,10 @@ class Cursor:
         if self._own and not self._connection.lost:
             self._connection.command("ROLLBACK")
 
+    def forget(self) -> None:
+        """The server does so at the end of the transaction."""
+        self._cursor._close()
+
 
 class AsyncCursor:
     """The same, awaited."""
@@ -593,7 +597,11 @@ class AsyncCursor:
             connection.broken = True
             raise
         finally:
-            self._cursor._close()  # it warns when it is deleted, unless it counts as closed
+            self.forget()
+
+    def forget(self) -> None:
+        """The server does so at the end of the transaction."""
+        self._cursor._close()  # else it warns when it is deleted
 
 
 def _refuse_coroutine(done: Any) -> None:

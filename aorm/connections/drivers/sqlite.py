@@ -235,13 +235,13 @@ class Connection(Pooled):
             raise converted(error) from error
 
     def end(self, sql: str) -> None:
-        """COMMIT or ROLLBACK."""
+        """COMMIT or ROLLBACK; results that are still read end with the transaction."""
+        self._close_streams()
         try:
             # SQLite itself has rolled back after some errors (disk full, out of memory)
             if sql != "ROLLBACK" or self.raw_connection.in_transaction:
                 self.command(sql)
         finally:
-            self._streams.clear()
             if self._only_reading and not self.raw_connection.in_transaction:
                 self._only_read(False)
             if self._writing and not self.raw_connection.in_transaction:
@@ -270,10 +270,23 @@ class Connection(Pooled):
         self._gate.give_up(self)
         self.raw_connection.interrupt()
 
+    def interruption_ends(self) -> None:
+        """What was interrupted has ended; called on the thread on which it ran.
+
+        While a result is not read to its end, SQLite goes on interrupting, ROLLBACK too.
+        """
+        self.interrupted = False
+        self._close_streams()
+
+    def _close_streams(self) -> None:
+        while self._streams:
+            self._streams.pop().close()
+
     def terminate(self) -> None:
         """Close; an open transaction is rolled back by that."""
         self.lost = True
         try:
+            self._close_streams()  # a result that is still read would keep its locks
             self.raw_connection.close()
         except sqlite3.ProgrammingError:
             self.broken = True  # closed already, or still in use on another thread
@@ -318,10 +331,11 @@ class Listed:
 class Cursor:
     """A result that is read piece by piece."""
 
-    __slots__ = ("_cursor", "_open")
+    __slots__ = ("_closed", "_cursor", "_open")
 
     def __init__(self, cursor: sqlite3.Cursor | Listed, still_open: set[Cursor]) -> None:
         self._cursor = cursor
+        self._closed = False
         self._open = still_open
         still_open.add(self)
 
@@ -334,6 +348,8 @@ class Cursor:
 
     def fetch(self, size: int) -> Rows:
         """The next rows, at most `size`."""
+        if self._closed:
+            raise OperationalError("the result was closed before it was read to its end")
         try:
             return self._cursor.fetchmany(size)
         except sqlite3.Error as error:
@@ -341,8 +357,11 @@ class Cursor:
 
     def close(self) -> None:
         """Forget what was not read."""
+        self._closed = True
         self._open.discard(self)
         self._cursor.close()
+
+    forget = close
 
 
 def _adapted(value: Any) -> Any:
