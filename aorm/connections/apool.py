@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
+from aorm.connections.connection import EXPIRED, LOOK_AFTER
 from aorm.connections.holders import deadlock_error, timeout_error
 from aorm.connections.pool_state import PoolState
 from aorm.connections.urls import Address
@@ -29,6 +30,7 @@ class AsyncPool:
         "_connect",
         "address",
         "alias",
+        "look_after",
         "loop",
         "max_age",
         "ping_after",
@@ -41,6 +43,7 @@ class AsyncPool:
         self.loop = asyncio.get_running_loop()
         self.max_age = address["pool_max_age"]
         self.ping_after = min(address["ping_after"], address["pool_max_idle"])
+        self.look_after = min(LOOK_AFTER, self.ping_after)
         self.state: PoolState[Any, Any] = self._state(address["pool_size"])
         self._connect = connect
         self._closing: set[asyncio.Task[None]] = set()
@@ -55,7 +58,7 @@ class AsyncPool:
             return None
         connection = state.idle[-1]
         now = monotonic()
-        if now - connection.used_at >= self.ping_after or now >= connection.expires:
+        if now - connection.used_at >= self.look_after or now >= connection.expires:
             return None
         del state.idle[-1]
         state.used.add(connection)
@@ -65,7 +68,7 @@ class AsyncPool:
 
     def give(self, connection: Any) -> None:
         """Take a connection back; one in doubt is closed."""
-        if not connection.idle():
+        if not connection.idle() or connection.expires == EXPIRED:
             self._drop(connection)
             return
         connection.holder = None
@@ -95,7 +98,7 @@ class AsyncPool:
         for connection in self.state.used:
             connection.broken = True
         for connection in self.state.expire():
-            await connection.close()
+            self._close(connection)
         while self._closing:
             await asyncio.wait(self._closing)
 
@@ -174,7 +177,7 @@ class AsyncPool:
         self._held(connection)
         if now < connection.expires and idle_for < self.address["pool_max_idle"]:
             try:
-                async with asyncio.timeout(self.address["connect_timeout"]):
+                if idle_for >= self.ping_after or not connection.quiet():
                     await connection.ping()
             except Exception:
                 connection.lost = True
@@ -195,6 +198,9 @@ class AsyncPool:
     def _drop(self, connection: Any) -> None:
         # a lost connection mostly means a lost server: its sisters would fail one by one
         expired = self.state.expire() if connection.lost else []
+        if connection.lost:
+            for sister in self.state.used:
+                sister.expires = EXPIRED
         waiter = self.state.drop(connection)
         if waiter is not None:
             self._serve(waiter, None)

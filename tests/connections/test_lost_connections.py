@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
@@ -144,5 +145,126 @@ async def test_a_lost_rollback_is_a_rollback(link):
             await link.face.insert(1)
             link.proxy.at("ROLLBACK", "after")
             raise ZeroDivisionError
+    assert link.rows() == []
+    await link.serves()
+
+
+# --- many connections at once -----------------------------------------------------------
+
+
+async def test_connections_in_use_are_closed_when_a_sister_is_lost(link):
+    started = asyncio.Barrier(3)
+
+    async def use(number):
+        face = link.another_face()
+        async with face.atomic():
+            pid = (await face.run(steps.fetch("SELECT pg_backend_pid()")))[0][0]
+            await started.wait()
+            if number == 0:
+                link.kill(pid)
+            await face.run(steps.fetch("SELECT 1"))
+        return pid
+
+    used = await asyncio.gather(*map(use, range(3)), return_exceptions=True)
+    assert [isinstance(pid, OperationalError) for pid in used] == [True, False, False]
+    assert await link.pid() not in used
+    await link.serves()
+
+
+async def test_all_killed_while_idle_cost_one_error_at_most_in_a_row(link):
+    pids = await link.busy(4)
+    assert len(set(pids)) == 4
+    for pid in pids:
+        link.kill(pid)
+    failures = 0
+    for _ in range(6):
+        try:
+            await link.pid()
+        except OperationalError:
+            failures += 1
+    assert failures <= 1
+    await link.serves()
+
+
+async def test_connections_that_the_server_has_closed_are_noticed_without_an_error(link):
+    pids = await link.busy(4)
+    for pid in pids:
+        link.kill(pid)
+    await asyncio.sleep(0.15)  # idle for longer than connections are used unseen
+    assert not set(await link.busy(4)) & set(pids)
+    await link.serves()
+
+
+# --- limits of the server ----------------------------------------------------------------
+
+
+async def test_too_many_connections_for_the_server(make_link):
+    role = f"aorm_limited_{os.getpid()}"
+    link = make_link(user=role)
+    link.server.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 2")
+    link.server.execute("GRANT ALL ON item TO PUBLIC")
+    try:
+        with pytest.raises(OperationalError, match="too many connections"):
+            await link.busy(4)
+        assert not link.state().used
+        assert link.state().connecting == 0
+        assert link.state().size <= 2
+        assert len(set(await link.busy(2))) == 2
+        await link.serves()
+    finally:
+        await link.face.call(link.database.close, link.database.aclose)
+        link.server.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s",
+            [role],
+        )
+        link.server.execute(f"DROP OWNED BY {role}")
+        link.server.execute(f"DROP ROLE {role}")
+
+
+async def test_a_lock_timeout_leaves_the_connection(make_link):
+    link = make_link(lock_timeout=0.1)
+    await link.face.insert(1)
+    pid = await link.pid()
+    with link.server.transaction():
+        link.server.execute("UPDATE item SET name = 'theirs'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            await link.face.run(steps.execute("UPDATE item SET name = 'ours'"))
+        async with link.face.atomic():
+            with pytest.raises(OperationalError, match="lock timeout"):
+                async with link.face.atomic():
+                    await link.face.run(steps.execute("UPDATE item SET name = 'ours'"))
+            await link.face.insert(2)
+    assert await link.pid() == pid
+    assert link.rows() == [1, 2]
+
+
+async def test_a_statement_timeout_leaves_the_connection(make_link):
+    link = make_link(statement_timeout=0.5)
+    pid = await link.pid()
+    with pytest.raises(OperationalError, match="statement timeout"):
+        await link.face.run(steps.fetch("SELECT pg_sleep(60)"))
+    async with link.face.atomic():
+        with pytest.raises(OperationalError, match="statement timeout"):
+            await link.face.run(steps.fetch("SELECT pg_sleep(60)"))
+        with pytest.raises(TransactionManagementError):
+            await link.face.insert(1)
+    assert await link.pid() == pid
+    assert link.rows() == []
+    await link.serves()
+
+
+async def test_a_transaction_that_is_idle_for_too_long_is_lost(make_link):
+    link = make_link(idle_in_transaction_session_timeout=0.2)
+    async with link.face.atomic():
+        await link.face.insert(1)
+        await link.ends(await link.pid())
+        with pytest.raises(OperationalError):
+            await link.face.insert(2)
+    assert link.rows() == []
+    with pytest.raises(OperationalError) as lost:
+        async with link.face.atomic():
+            await link.face.insert(1)
+            await link.ends(await link.pid())
+    assert not isinstance(lost.value, CommitOutcomeUnknown)
     assert link.rows() == []
     await link.serves()
