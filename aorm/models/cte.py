@@ -21,7 +21,6 @@ from aorm.query.draft import Draft
 from aorm.query.expressions import QueryNode, Slots
 from aorm.query.joins import INNER, LOUTER
 from aorm.query.query import Query
-from aorm.query.shapes import field_key
 from aorm.query.tables import (
     JOIN_KINDS,
     CommonTable,
@@ -314,7 +313,7 @@ def _anchor(query: Query) -> Query:
 
 
 def _signature(columns: Columns) -> tuple[Any, ...]:
-    return tuple((name, field_key(field)) for name, field in columns)
+    return tuple((name, type(field), field) for name, field in columns)
 
 
 class Unbuilt(QuerySet[Any]):

@@ -25,7 +25,7 @@ from aorm.query import building
 from aorm.query.aggregates import Count
 from aorm.query.conditions import argument, collect_value
 from aorm.query.draft import Draft
-from aorm.query.expressions import F, Param, Slots
+from aorm.query.expressions import Col, F, Param, Slots
 from aorm.query.filters import Scope
 from aorm.query.shapes import normalised, shape_of
 from aorm.sql.change import compile_delete, compile_update, returned_columns
@@ -387,7 +387,7 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
     if hasattr(value, "parametrised") or hasattr(value, "as_subquery"):
         resolved = argument(value, slots)
         resolved = resolved.resolve(Scope(draft, for_save=True))
-        _check_single(field, value, resolved)
+        _check_single(field, value, resolved, draft)
         if resolved.composite:
             raise FieldError(
                 "Composite primary keys expressions are not allowed in this query"
@@ -415,8 +415,16 @@ def assignment(draft: Draft, field: Any, value: Any, slots: Slots) -> Any:
     return Param(given.slot, field, None, typed=False, for_save=True)
 
 
-def _check_single(field: Any, value: Any, resolved: Any) -> None:
+def _check_single(field: Any, value: Any, resolved: Any, draft: Draft) -> None:
     """FieldError where an assigned name leads to several rows for each row."""
+    if resolved.contains_aggregate and any(
+        isinstance(each, Col) and each.alias not in (None, draft.base_alias)
+        for each in resolved.walk()
+    ):
+        raise FieldError(
+            "Joined field references are not permitted in this query under aggregates"
+            f" ({field.name}={value!r}): use a Subquery"
+        )
     if any(getattr(each, "possibly_multivalued", False) for each in resolved.walk()):
         raise FieldError(
             "Joined field references are not permitted in this query where they lead to several"

@@ -17,7 +17,6 @@ from aorm.query.draft import Draft
 from aorm.query.expressions import Expression, QueryNode, ResolvedOuterRef, Slots
 from aorm.query.filters import Scope
 from aorm.query.joins import INNER, LOUTER, Join
-from aorm.query.shapes import field_key
 from aorm.query.state import State
 from aorm.records import Record
 
@@ -56,7 +55,8 @@ class TableRef(Expression):
         return self.name
 
     def _make_shape(self) -> Hashable:
-        return (TableRef, self.table, self.name, field_key(self._output_field))
+        # A table's query keeps its columns with their types: the type itself is the key.
+        return (TableRef, self.table, self.name, type(self._output_field), self._output_field)
 
     def parametrised(self, slots: Slots) -> Any:
         return self
