@@ -73,7 +73,7 @@ class Copying(Writing):
 
         Args:
             target: a path, a binary file, or a function that takes bytes; on the asynchronous face
-                it may be a coroutine function.
+                it may be a coroutine function.  Its first error is raised when all is read.
             format: csv, text or binary.
             header: whether a first line has the names of the columns.
             delimiter: the character between values.

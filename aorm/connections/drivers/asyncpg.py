@@ -253,30 +253,35 @@ class Connection(Identified):
             raise
 
     async def copy_out(self, sql: str, write: Callable[[bytes], Any]) -> int:
-        """The number of rows that COPY has written, each piece to this function."""
+        """The number of rows that COPY has written, each piece to this function.
+
+        When that fails the rest is read and dropped, so that the transaction can go on.
+        """
         self.sql = sql
-        failure: BaseException | None = None
+        failures: list[Exception] = []
 
         async def take(piece: bytes) -> None:
-            nonlocal failure
+            if failures:
+                return
             try:
                 done = write(bytes(piece))
                 if isawaitable(done):
                     await done
-            except BaseException as error:
-                failure = error
-                raise
+            except Exception as error:
+                failures.append(error)
 
         try:
-            return _changed(await self._protocol.copy_out(sql, take, None))
+            count = _changed(await self._protocol.copy_out(sql, take, None))
         except FAILURES as error:
-            if failure is not None:
-                self.broken = True
-                raise failure from None
             raise self._converted(error) from error
         except BaseException:
+            # asyncpg would wait for the end of a COPY that it has seen already
             self.broken = True
+            self.terminate()
             raise
+        if failures:
+            raise failures[0]
+        return count
 
     async def cursor(self, sql: str, params: Params) -> Cursor:
         """Rows piece by piece, by a portal of the server."""

@@ -252,24 +252,29 @@ class Connection(_Shared):
             raise
 
     def copy_out(self, sql: str, write: Callable[[bytes], Any]) -> int:
-        """The number of rows that COPY has written, each piece to this function."""
+        """The number of rows that COPY has written, each piece to this function.
+
+        When that fails the rest is read and dropped, so that the transaction can go on.
+        """
         self.sql = sql
-        failure: BaseException | None = None
+        failures: list[Exception] = []
         try:
             cursor = psycopg.RawCursor(self.raw_connection)
             with cursor.copy(sql) as copy:
                 for piece in copy:
-                    try:
-                        _refuse_coroutine(write(bytes(piece)))
-                    except BaseException as error:
-                        failure = error
-                        raise
-            return cursor.rowcount
+                    if not failures:
+                        try:
+                            _refuse_coroutine(write(bytes(piece)))
+                        except Exception as error:
+                            failures.append(error)
         except psycopg.Error as error:
-            raise failure or self._converted(error) from error
+            raise self._converted(error) from error
         except BaseException:
-            self.broken = failure is None or not isinstance(failure, Exception)
+            self.broken = True
             raise
+        if failures:
+            raise failures[0]
+        return cursor.rowcount
 
     def cursor(self, sql: str, params: Params) -> Cursor:
         """Rows piece by piece, by a cursor of the server."""
@@ -425,26 +430,28 @@ class AsyncConnection(_Shared):
             raise
 
     async def copy_out(self, sql: str, write: Callable[[bytes], Any]) -> int:
-        """The number of rows that COPY has written, each piece to this function."""
+        """The same as on the other side."""
         self.sql = sql
-        failure: BaseException | None = None
+        failures: list[Exception] = []
         try:
             cursor = psycopg.AsyncRawCursor(self.raw_connection)
             async with cursor.copy(sql) as copy:
                 async for piece in copy:
-                    try:
-                        done = write(bytes(piece))
-                        if isawaitable(done):
-                            await done
-                    except BaseException as error:
-                        failure = error
-                        raise
-            return cursor.rowcount
+                    if not failures:
+                        try:
+                            done = write(bytes(piece))
+                            if isawaitable(done):
+                                await done
+                        except Exception as error:
+                            failures.append(error)
         except psycopg.Error as error:
-            raise failure or self._converted(error) from error
+            raise self._converted(error) from error
         except BaseException:
-            self.broken = failure is None or not isinstance(failure, Exception)
+            self.broken = True
             raise
+        if failures:
+            raise failures[0]
+        return cursor.rowcount
 
     async def cursor(self, sql: str, params: Params) -> AsyncCursor:
         """Rows piece by piece, by a cursor of the server."""
