@@ -38,6 +38,7 @@ def check_alias(name: str) -> None:
         or any(c.isspace() or c in _FORBIDDEN or not c.isprintable() for c in name)
         or "--" in name
         or "/*" in name
+        or "*/" in name
         or (name.startswith("__") and name.endswith("__"))
     ):
         raise QueryValueError(

@@ -20,6 +20,7 @@ class F(Combinable):
     """The value of a field, an annotation, or a field behind relations (`author__name`)."""
 
     allowed_default = False
+    composite = False
 
     def __init__(self, name: Any) -> None:
         self.name: Any = name
