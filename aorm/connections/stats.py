@@ -69,5 +69,6 @@ def pool_stats(owner: str, state: Any) -> PoolStats:
 def database_stats(pools: Iterable[PoolStats]) -> DatabaseStats:
     """The figures of a database, of those of its pools."""
     found = tuple(pools)
-    sums = [sum(getattr(pool, name) for pool in found) for name in SUMMED]
-    return DatabaseStats(found, *sums, max((pool.longest_wait for pool in found), default=0.0))
+    sums: dict[str, Any] = {name: sum(getattr(pool, name) for pool in found) for name in SUMMED}
+    longest = max((pool.longest_wait for pool in found), default=0.0)
+    return DatabaseStats(pools=found, longest_wait=longest, **sums)
