@@ -21,6 +21,7 @@ from asyncpg import exceptions
 
 from aorm.connections.connection import Params, RawResult, Rows
 from aorm.connections.drivers.aside import Aside
+from aorm.connections.drivers.asyncpg_texts import prepare
 from aorm.connections.drivers.errors import by_name, by_state, is_fatal
 from aorm.connections.drivers.outcome import (
     NOWHERE,
@@ -42,6 +43,8 @@ FAILURES = (
     asyncpg.InternalClientError,  # among others: an idle connection that the server has ended
     OSError,
     asyncio.TimeoutError,
+    ArithmeticError,  # a value that Python's type cannot hold
+    ValueError,
 )
 
 _numbers = count(1)
@@ -69,6 +72,8 @@ def opener(
 
 def _settings(address: Address) -> dict[str, Any]:
     server = address.server_settings()
+    if server:
+        server["DateStyle"] = "ISO"  # see asyncpg_texts
     if address["application_name"]:
         server["application_name"] = address["application_name"]
     given = {
@@ -111,7 +116,7 @@ def converted(error: BaseException) -> Error:
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state:
         return by_state(state)(str(error))
-    if isinstance(error, exceptions.DataError):
+    if isinstance(error, exceptions.DataError | ArithmeticError | ValueError):
         return DataError(str(error))
     if isinstance(error, asyncpg.InterfaceError):
         return InterfaceError(str(error))
@@ -144,7 +149,7 @@ class Connection(Identified):
             del statements[next(iter(statements))]  # the oldest; used ones are moved to the end
         # with a name of its own: without one, asyncpg would have the server parse it each time
         name = f"aorm_{next(_numbers)}"
-        statement = statements[sql] = await self.raw_connection.prepare(sql, name=name)
+        statement = statements[sql] = await prepare(self.raw_connection, sql, name)
         return statement._state
 
     async def _run(self, sql: str, params: Params, extra: bool) -> Any:

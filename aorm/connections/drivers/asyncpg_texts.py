@@ -1,0 +1,90 @@
+"""Types that asyncpg reads quicker as text.
+
+asyncpg makes moments and decimals of the server's binary form by Python's own arithmetic; text goes
+straight to a constructor in C.  Measured for each value, client and server together: timestamptz
+1.0 µs as binary and 0.45 as text, numeric 0.80 and 0.56.
+
+1. It is chosen for each statement, since asyncpg cannot read ranges and composites of a type that
+   comes as text: only statements whose columns are all plain.
+2. The session's TimeZone is UTC and its DateStyle ISO, so that the texts are what Python reads.
+3. What Python's datetime cannot hold (infinity, years before 1) raises ValueError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from asyncpg.prepared_stmt import PreparedStatement  # type: ignore[import-untyped]
+
+RECORD = 2249  # the type of rows without a name, PostgreSQL's pg_type.dat
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local time is meant
+    raise TypeError(f"expected a datetime, got {type(value).__name__}")
+
+
+def aware_text(value: Any) -> str:
+    """The text of a timestamptz."""
+    moment = _moment(value)
+    return (moment.astimezone() if moment.tzinfo is None else moment).isoformat()
+
+
+def naive_text(value: Any) -> str:
+    """The text of a timestamp."""
+    moment = _moment(value)
+    if moment.tzinfo is not None:
+        raise TypeError("expected a datetime without time zone")
+    return moment.isoformat()
+
+
+def decimal_text(value: Any) -> str:
+    """The text of a numeric."""
+    return str(value if isinstance(value, Decimal) else Decimal(value))
+
+
+# by the OID of PostgreSQL's pg_type.dat: name, what writes it, what reads it
+TEXTS: dict[int, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
+    1114: ("timestamp", naive_text, datetime.fromisoformat),
+    1184: ("timestamptz", aware_text, datetime.fromisoformat),
+    1700: ("numeric", decimal_text, Decimal),
+}
+
+
+async def prepare(raw: Any, sql: str, name: str) -> Any:
+    """A prepared statement of asyncpg under this name, with the quickest formats."""
+    protocol = raw._protocol
+    state = await protocol.prepare(
+        name, sql, None, record_class=protocol.get_record_class(), ignore_custom_codec=False
+    )
+    statement = PreparedStatement(raw, sql, state)
+    if state._init_types():
+        # Types that asyncpg has to ask about; this statement is closed when it is forgotten.
+        return await raw.prepare(sql, name=f"{name}_typed")
+    if _is_plain(state):
+        settings = protocol.get_settings()
+        for oid, (kind, write, read) in TEXTS.items():
+            settings.add_python_codec(oid, kind, "pg_catalog", [], "scalar", write, read, "text")
+        try:
+            state._init_codecs()
+        finally:
+            for oid, (kind, _, _) in TEXTS.items():
+                settings.remove_python_codec(oid, kind, "pg_catalog")
+    else:
+        state._init_codecs()
+    return statement
+
+
+def _is_plain(state: Any) -> bool:
+    columns = [column.type for column in state._get_attributes() or ()]
+    return (
+        any(kind.oid in TEXTS for kind in columns)
+        and all(kind.kind == "scalar" and kind.oid != RECORD for kind in columns)
+        and all(kind.kind in ("scalar", "array") for kind in state._get_parameters() or ())
+    )
