@@ -10,6 +10,7 @@ from proxy import Proxy
 
 from aorm import steps
 from aorm.connections import Database
+from aorm.errors import OperationalError
 
 # the drivers of PostgreSQL: (kind of URL, face)
 LINKS = {
@@ -26,7 +27,14 @@ class Link:
         self.database = database
         self.face = face
         self.proxy = proxy
+        self._url = url
         self.server = psycopg.connect(url, autocommit=True)
+        self._faces: list[Any] = []
+
+    def reconnect(self) -> None:
+        """After a restart of the server."""
+        self.server.close()
+        self.server = psycopg.connect(self._url, autocommit=True)
 
     async def pid(self) -> int:
         """The backend of the next connection."""
@@ -43,6 +51,46 @@ class Link:
         async with asyncio.timeout(20):
             while self.server.execute(sql, [pid]).fetchone() is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+    async def ends(self, pid: int) -> None:
+        """Wait until a backend has ended."""
+        sql = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+        async with asyncio.timeout(20):
+            while self.server.execute(sql, [pid]).fetchone():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    def another_face(self) -> Any:
+        """One more of the same half of the API, with a context of its own."""
+        if self.face.name == "async":
+            return self.face
+        self._faces.append(type(self.face)("sync", self.database))
+        return self._faces[-1]
+
+    async def busy(self, count: int) -> list[int]:
+        """Use some connections at once; the backends."""
+        arrived, all_arrived = 0, asyncio.Event()
+
+        def arrive() -> None:
+            nonlocal arrived
+            arrived += 1
+            if arrived == count:
+                all_arrived.set()
+
+        async def use() -> int:
+            face = self.another_face()
+            try:
+                async with face.atomic():
+                    rows = await face.run(steps.fetch("SELECT pg_backend_pid()"))
+                    arrive()
+                    await all_arrived.wait()
+            except OperationalError:
+                arrive()
+                raise
+            return int(rows[0][0])
+
+        tasks = [asyncio.create_task(use()) for _ in range(count)]
+        await asyncio.wait(tasks)
+        return [task.result() for task in tasks]
 
     def rows(self) -> list[int]:
         """What is committed."""
@@ -67,6 +115,7 @@ class Link:
 
     def close(self) -> None:
         """Let go of everything."""
-        self.face.close()
+        for face in (self.face, *self._faces):
+            face.close()
         self.proxy.close()
         self.server.close()

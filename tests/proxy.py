@@ -13,7 +13,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Literal
 
@@ -34,6 +34,7 @@ class Proxy:
         self.messages: list[bytes] = []  # of all clients, since the beginning
         self.opened = 0
         self._healing = 0
+        self._before: Callable[[], None] | None = None
         self._trap: tuple[str | int, What] | None = None
         self._lines: set[Line] = set()
         self._lock = threading.Lock()
@@ -57,6 +58,10 @@ class Proxy:
     def blackhole(self) -> None:
         """Nothing passes any more, and new connections get no answer."""
         self.silent = True
+
+    def before_next_connection(self, what: Callable[[], None]) -> None:
+        """Do this when a client connects, before it is passed on."""
+        self._before = what
 
     def heals_at(self, opened: int) -> None:
         """End the silence when this many more connections have been opened."""
@@ -104,6 +109,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._before is not None:
+                before, self._before = self._before, None
+                before()
             try:
                 server = socket.create_connection(self._target)
             except OSError:

@@ -62,6 +62,11 @@ def stop(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
+def restart(directory: Path, mode: str) -> None:
+    """Stop the server of this directory in a mode of pg_ctl, and start it on the same port."""
+    _pg_ctl(directory, "-m", mode, "-l", str(directory / "data" / "log"), "restart")
+
+
 def with_database(url: str, name: str) -> str:
     """The same server, another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
