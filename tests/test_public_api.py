@@ -100,7 +100,8 @@ def test_the_synchronous_method_carries_the_docstring(owner, name):
 AORM = """
     aclose acreate_tables adrop_tables aget_rollback aon_commit apps aset_rollback async_to_sync
     atomic capture_queries close configure connections create_tables detached drop_tables errors
-    explain_runtime get_rollback isolate_apps models on_commit router set_rollback settings sync_to_async
+    explain_runtime get_rollback isolate_apps models on_commit router set_rollback settings
+    sync_to_async
 """
 
 

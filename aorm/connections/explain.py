@@ -138,7 +138,7 @@ def explain_runtime(using: Any = "default") -> Runtime:
         alias=database.alias,
         url=database.url,
         thread=thread.name,
-        thread_id=thread.ident,
+        thread_id=threading.get_ident(),
         loop=loop,
         **parts,
     )

@@ -1,4 +1,4 @@
-"""Values that asyncpg reads as text: the same as through psycopg, beside types it cannot read so."""
+"""Values that asyncpg reads as text: as through psycopg, beside types it cannot read so."""
 
 from __future__ import annotations
 

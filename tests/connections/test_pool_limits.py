@@ -1,4 +1,4 @@
-"""Pools at their limit: what they decide in any order of events, deadlocks with oneself, figures."""
+"""Pools at their limit: decisions in any order of events, deadlocks with oneself, figures."""
 
 from __future__ import annotations
 

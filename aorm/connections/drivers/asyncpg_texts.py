@@ -26,7 +26,7 @@ def _moment(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local time is meant
+        return datetime(value.year, value.month, value.day)
     raise TypeError(f"expected a datetime, got {type(value).__name__}")
 
 
