@@ -19,7 +19,7 @@ import psycopg
 
 Work = Callable[[], Awaitable[Any]]
 
-PATIENCE = 10.0  # seconds until something counts as stuck; nothing waits for them to pass
+PATIENCE = 30.0  # seconds until something counts as stuck; nothing waits for them to pass
 ENOUGH = 400  # suspensions; a coroutine with more of them never ends
 
 

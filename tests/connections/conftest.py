@@ -19,7 +19,9 @@ import psycopg
 import pytest
 from lines import LINKS, Link
 from proxy import Proxy
+from scene import Scene, scene_of
 
+import aorm
 from aorm import steps
 from aorm.connections import Database, arun, atomic, connections, run
 
@@ -210,3 +212,12 @@ def make_link(
 def link(make_link: Callable[..., Link]) -> Link:
     """The default database behind a proxy."""
     return make_link()
+
+
+@pytest.fixture(params=["aiosqlite", "asyncpg", "psycopg"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    """The shop with some rows on each asynchronous driver."""
+    scene = scene_of(request.param, request, tmp_path)
+    yield scene
+    scene.close()
+    aorm.close()
