@@ -1,6 +1,7 @@
 """The fixtures that every test may use.
 
-1. `database` configures aorm on an empty database with the shop's tables, once for each vendor.
+1. `database` configures aorm on an empty database with the shop's tables, once for each vendor; on
+   PostgreSQL by `aorm.testing`, in a transaction around the test.
 2. `ask` calls a sync method, or its twin, once for each face: see `support.Ask`.
 3. Coroutine tests run on an event loop of their own; fixtures are synchronous.
 """
@@ -15,13 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import server
 import shop.models
 from support import Ask
 
 import aorm
+from aorm.connections import Database
 
 pytest_plugins = ["aorm.testing.plugin", "pytester"]
 
@@ -93,12 +94,12 @@ def shop_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shop_on_postgresql(postgres_server: str) -> Iterator[str]:
-    """A PostgreSQL database with the shop's empty tables, to be emptied after each test."""
+def shop_on_postgresql(postgres_server: str) -> Iterator[Database]:
+    """A PostgreSQL database with the shop's empty tables, which tests leave as they found it."""
     name = f"aorm_shop_{os.getpid()}"
     url = server.create_database(postgres_server, name)
     _create_tables(url)
-    yield url
+    yield aorm.connections["default"]
     server.drop_database(postgres_server, name)
 
 
@@ -109,21 +110,40 @@ def _create_tables(url: str) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """aorm configured on the shop's empty tables; the value is `connections["default"]`."""
+def aorm_databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """aorm configured on the shop's empty tables."""
     if request.param == "sqlite":
         path = tmp_path / "shop.db"
         shutil.copyfile(request.getfixturevalue("shop_on_sqlite"), path)
-        url = f"sqlite:///{path}"
+        aorm.configure(f"sqlite:///{path}")
     else:
-        url = request.getfixturevalue("shop_on_postgresql")
-    aorm.configure(url)
-    configured = aorm.connections["default"]
-    _skip_what_it_cannot(request, configured)
-    yield configured
+        aorm.connections.configure({"default": request.getfixturevalue("shop_on_postgresql")})
+    _skip_what_it_cannot(request, aorm.connections["default"])
+    yield
     aorm.close()
-    if request.param == "postgresql":
-        _empty(url)
+
+
+@pytest.fixture
+def aorm_face(request: pytest.FixtureRequest, aorm_face: str) -> str:
+    """A test of one face uses the driver of that face."""
+    return request.getfixturevalue("face") if "face" in request.fixturenames else aorm_face
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, aorm_databases: None) -> Any:
+    """`connections["default"]`, on the shop's empty tables.
+
+    SQLite's is a file of its own for each test.  On PostgreSQL the test runs in a transaction that
+    is rolled back, unless it is marked by `committed`.
+    """
+    configured = aorm.connections["default"]
+    if configured.vendor == "postgresql" and request.node.get_closest_marker("aorm") is None:
+        configured.execute(RESTART_SEQUENCES)
+        request.getfixturevalue("aorm_transaction")
+    return configured
+
+
+RESTART_SEQUENCES = "SELECT setval(seqrelid::regclass, 1, false) FROM pg_sequence"
 
 
 def _skip_what_it_cannot(request: pytest.FixtureRequest, database: Any) -> None:
@@ -131,13 +151,6 @@ def _skip_what_it_cannot(request: pytest.FixtureRequest, database: Any) -> None:
     for name in wanted:
         if not getattr(database.dialect.capabilities, name):
             pytest.skip(f"{database.vendor} has no {name}")
-
-
-def _empty(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        tables = ", ".join(f'"{name}"' for (name,) in rows)
-        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -1,4 +1,4 @@
-"""What test modules import: `needs`, and the class behind the fixture `ask`."""
+"""What test modules import: `needs`, `committed`, and the class behind the fixture `ask`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ import aorm
 def needs(*capabilities: str) -> pytest.MarkDecorator:
     """Run this test only on databases that have all of these capabilities."""
     return pytest.mark.needs(*capabilities)
+
+
+# on PostgreSQL, such a test has no transaction around it, and tables are emptied afterwards
+committed = pytest.mark.aorm(commit=True)
+
+
+def made_tables(database: Any, *models: Any) -> Iterator[None]:
+    """For fixtures, by `yield from`: the tables of these models, for one test."""
+    aorm.create_tables(*models)
+    yield
+    if database.around is None:  # else they go with the transaction of the test
+        aorm.drop_tables(*models)
 
 
 def twin(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 from shop.models import Author
+from support import committed
 
 import aorm
 from aorm.errors import IntegrityError, SynchronousOnlyOperation, TransactionManagementError
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), committed]
 
 
 class Undo(Exception):

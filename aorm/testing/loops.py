@@ -7,13 +7,16 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from aorm.connections import Database
+
 R = TypeVar("R")
 
 
 class LoopThread:
-    """A loop that runs until `close`."""
+    """A loop that runs until `close`; it has connections of these databases."""
 
     def __init__(self) -> None:
+        self.databases: set[Database] = set()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._turn, name="aorm-testing", daemon=True)
         self._thread.start()
@@ -23,7 +26,9 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     def close(self) -> None:
-        """Stop the loop, and wait for its thread."""
+        """Close the connections, stop the loop, and wait for its thread."""
+        for database in self.databases:
+            self.run(database.aclose())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()

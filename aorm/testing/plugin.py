@@ -3,8 +3,8 @@
 1. A test that is marked runs in a transaction that is rolled back; with `commit=True` it commits,
    and the tables are emptied afterwards.
 2. The transaction of a coroutine test has a connection of the asynchronous driver, on a loop that
-   is neither the test's nor a fixture's; that of another test has a synchronous one.  Code on
-   either face uses it from everywhere.
+   is neither the test's nor a fixture's; that of another test has a synchronous one (override
+   the fixture `aorm_face` to choose).  Code on either face uses it from everywhere.
 3. The databases are those of the fixture `aorm_databases`, which may be overridden.
 """
 
@@ -88,20 +88,28 @@ def _aorm_loop() -> Iterator[LoopThread]:
     """The home of the transactions of coroutine tests."""
     loop = LoopThread()
     yield loop
-    loop.run(connections.aclose_all())
     loop.close()
 
 
 @pytest.fixture
-def aorm_transaction(request: pytest.FixtureRequest, aorm_databases: Any) -> Iterator[None]:
+def aorm_face(request: pytest.FixtureRequest) -> str:
+    """Which driver the transaction of a test uses: that for `sync` or that for `async` code."""
+    return "async" if _is_coroutine_test(request.node) else "sync"
+
+
+@pytest.fixture
+def aorm_transaction(
+    request: pytest.FixtureRequest, aorm_databases: Any, aorm_face: str
+) -> Iterator[None]:
     """The test, and fixtures that ask for this one, in a transaction that is rolled back."""
     block = rolled_back(*_using(request))
     block.place = _place(request.node)
-    if not _is_coroutine_test(request.node):
+    if aorm_face == "sync":
         with block:
             yield
         return
     loop: LoopThread = request.getfixturevalue("_aorm_loop")
+    loop.databases.update(connections[alias] for alias in block.using or connections)
     loop.run(block.__aenter__())
     yield
     loop.run(block.__aexit__(None, None, None))

@@ -42,7 +42,7 @@ OF_A_TEST = _OfATest()
 class TransactionOfTest(Transaction):
     """A transaction that is around all code, and rolled back at its end."""
 
-    __slots__ = ("bare", "undone")
+    __slots__ = ("__weakref__", "bare", "undone")
 
     def __init__(
         self, database: Any, pool: Any, connection: Any, home: Any, place: tuple[str, int]
@@ -135,6 +135,12 @@ class Alone(_Around):
     def cursor(self, sql: str, params: Any) -> Any:
         return self._run(self.connection.cursor, sql, params)
 
+    def copy_in(self, sql: str, data: str) -> Any:
+        return self._run(self.connection.copy_in, sql, data)
+
+    def copy_out(self, sql: str, write: Any) -> Any:
+        return self._run(self.connection.copy_out, sql, write)
+
     def command(self, sql: str) -> Any:
         return self.connection.command(self._checked(sql))
 
@@ -175,6 +181,12 @@ class AsyncAlone(_Around):
 
     async def cursor(self, sql: str, params: Any) -> Any:
         return await self._run(self.connection.cursor, sql, params)
+
+    async def copy_in(self, sql: str, data: str) -> Any:
+        return await self._run(self.connection.copy_in, sql, data)
+
+    async def copy_out(self, sql: str, write: Any) -> Any:
+        return await self._run(self.connection.copy_out, sql, write)
 
     async def command(self, sql: str) -> Any:
         return await self.connection.command(self._checked(sql))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support import committed
 
 from aorm import errors, models
 from aorm.models import signals
@@ -120,6 +121,7 @@ async def test_select_on_save_looks_first(ask: Any) -> None:
     assert verbs(queries) == ["SELECT", "UPDATE", "UPDATE"]
 
 
+@committed
 async def test_rows_of_all_generations_are_written_in_one_transaction(ask: Any) -> None:
     pizzeria = Pizzeria(name="Da Michele", stars=1, ovens=2)
     with ask.queries() as queries:
@@ -141,6 +143,7 @@ async def test_a_child_may_be_added_to_a_parents_row(ask: Any) -> None:
     assert await ask(Place.objects.count) == 1
 
 
+@committed
 async def test_forced_inserts_of_some_generations(ask: Any) -> None:
     place = Place(name="Corner")
     await ask(place.save)

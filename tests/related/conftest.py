@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-import aorm
+from support import made_tables
 
 
 @pytest.fixture
@@ -13,6 +12,4 @@ def tables(database: Any) -> Iterator[None]:
     """The tables of this directory's models, on `database`."""
     from related.models import ALL
 
-    aorm.create_tables(*ALL)
-    yield
-    aorm.drop_tables(*ALL)
+    yield from made_tables(database, *ALL)

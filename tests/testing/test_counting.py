@@ -8,12 +8,13 @@ import threading
 
 import pytest
 from shop.models import Author
+from support import committed
 
 import aorm
 from aorm.errors import SynchronousOnlyOperation, TransactionManagementError
 from aorm.testing import assert_num_queries, capture_on_commit_callbacks, rolled_back
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), committed]
 
 
 class Undo(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from shop.models import Author, Book
+from support import committed
 
 import aorm
 from aorm.errors import (
@@ -18,7 +19,7 @@ from aorm.errors import (
 )
 from aorm.testing import rolled_back
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), committed]
 
 
 class Undo(Exception):

@@ -7,6 +7,7 @@ import os
 import pytest
 import server
 from shop.models import Author, Book, Tag
+from support import committed
 
 import aorm
 from aorm.errors import ImproperlyConfigured, OperationalError
@@ -19,6 +20,7 @@ def library(database):
     book.tags.add(Tag.objects.create(name="old"))
 
 
+@committed
 @pytest.mark.usefixtures("library")
 async def test_all_tables_are_emptied_and_keys_begin_anew(ask):
     await ask(truncate) if ask.face == "sync" else await aorm.testing.atruncate()
@@ -27,6 +29,7 @@ async def test_all_tables_are_emptied_and_keys_begin_anew(ask):
     assert (await ask(Author.objects.create, name="Eve")).pk == 1
 
 
+@committed
 @pytest.mark.usefixtures("library")
 def test_named_tables_are_emptied():
     truncate(Book, Book.tags.through)

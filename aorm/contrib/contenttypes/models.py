@@ -57,7 +57,9 @@ class ContentTypeManager(Manager["ContentType"]):
     # --- what is remembered -----------------------------------------------------------
 
     def _seen(self) -> Known:
-        return self._cache.setdefault(connections[self.db], {})
+        database = connections[self.db]
+        around = database.around  # what a test has made is undone with its transaction
+        return self._cache.setdefault(database if around is None else around.transaction, {})
 
     def known(self, model: Any, for_concrete_model: bool = True) -> ContentType | None:
         """The content type of a model, if that can be said without a query."""
