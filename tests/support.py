@@ -23,14 +23,6 @@ def needs(*capabilities: str) -> pytest.MarkDecorator:
 committed = pytest.mark.aorm(commit=True)
 
 
-def made_tables(database: Any, *models: Any) -> Iterator[None]:
-    """For fixtures, by `yield from`: the tables of these models, for one test."""
-    aorm.create_tables(*models)
-    yield
-    if database.around is None:  # else they go with the transaction of the test
-        aorm.drop_tables(*models)
-
-
 def twin(call: Callable[..., Any]) -> Callable[..., Any]:
     """The asynchronous counterpart of a synchronous method, or of a function of `aorm`."""
     owner = getattr(call, "__self__", None)

@@ -17,7 +17,7 @@ def promises() -> list[str]:
     return [" ".join(item.partition("\n\n")[0].split()) for item in items]
 
 
-def tests_of(file: str) -> set[str]:
+def functions_of(file: str) -> set[str]:
     tree = ast.parse((TESTS / file).read_text())
     functions = [
         node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -29,4 +29,4 @@ def tests_of(file: str) -> set[str]:
 def test_a_promise_is_held_by_tests_that_exist(promise):
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", promise)
     assert named
-    assert [(file, name) for file, name in named if name not in tests_of(file)] == []
+    assert [(file, name) for file, name in named if name not in functions_of(file)] == []

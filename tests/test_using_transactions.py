@@ -12,7 +12,7 @@ import aorm
 from aorm.errors import TransactionManagementError
 from aorm.models.signals import post_save
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.aorm(commit=True)]
 
 
 class Undo(Exception):

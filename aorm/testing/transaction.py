@@ -23,6 +23,10 @@ READS = ("SELECT", "(SELECT", "VALUES", "EXPLAIN", "SHOW")
 SAVE = "SAVEPOINT aorm_alone"
 KEEP = "RELEASE SAVEPOINT aorm_alone"
 UNDO = "ROLLBACK TO SAVEPOINT aorm_alone; RELEASE SAVEPOINT aorm_alone"
+# PostgreSQL changes no table of which constraints are still to be checked: none are where a
+# transaction begins, but here there are those of what the test did before
+CHANGES = ("ALTER", "CREATE", "DROP", "TRUNCATE")
+SETTLE = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
 # afterwards constraints are deferred as they were: the rollback undoes SET CONSTRAINTS
 CHECK = (
     "SAVEPOINT aorm_check; SET CONSTRAINTS ALL IMMEDIATE;"
@@ -102,6 +106,8 @@ class Alone(_Around):
     """A synchronous one."""
 
     def _run(self, method: Any, sql: str, *params: Any) -> Any:
+        if sql.startswith(CHANGES):
+            self.connection.command(SETTLE)
         if not self.transaction.outside:
             return method(sql, *params)
         self.connection.command(SAVE)
@@ -149,6 +155,8 @@ class AsyncAlone(_Around):
     """An asynchronous one."""
 
     async def _run(self, method: Any, sql: str, *params: Any) -> Any:
+        if sql.startswith(CHANGES):
+            await self.connection.command(SETTLE)
         if not self.transaction.outside:
             return await method(sql, *params)
         await self.connection.command(SAVE)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import made_tables
 
+import aorm
 from aorm import isolate_apps
 
 
@@ -23,4 +23,6 @@ def tables(database: Any) -> Iterator[None]:
     """The tables of this directory's models, on `database`."""
     from models.saved import ALL
 
-    yield from made_tables(database, *ALL)
+    aorm.create_tables(*ALL)
+    yield
+    aorm.drop_tables(*ALL)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import made_tables
+
+import aorm
 
 
 @pytest.fixture
@@ -12,4 +13,6 @@ def tables(database: Any) -> Iterator[None]:
     """The tables of this directory's models, on `database`."""
     from related.models import ALL
 
-    yield from made_tables(database, *ALL)
+    aorm.create_tables(*ALL)
+    yield
+    aorm.drop_tables(*ALL)

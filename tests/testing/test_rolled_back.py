@@ -257,6 +257,16 @@ def test_a_block_checks_deferred_constraints_where_it_would_commit(database):
         assert Book.objects.get() == book
 
 
+async def test_tables_may_change_after_rows(ask):
+    async with rolled_back():
+        author = await ask(Author.objects.create, name="Ada")
+        await ask(Book.objects.create, title="Notes", author=author)
+        await ask(aorm.drop_tables, Book)
+        execute = aorm.connections["default"].execute
+        await ask(execute, "ALTER TABLE shop_author ADD COLUMN extra integer")
+    assert await ask(Book.objects.count) == 0
+
+
 async def test_orphans_on_sqlite_are_reported_at_the_end(database):
     if database.vendor != "sqlite":
         pytest.skip("PostgreSQL checks earlier")
