@@ -59,7 +59,9 @@ def run(operation: Operation[R], database: Any) -> R:
         raise refusal()
     block = current_block(database)
     if block is not None:
-        inside = Inside(sync_side(block.transaction), block)
+        inside = block.inside
+        if inside is None or capture.watching:
+            inside = _inside(block)
         if database.is_bound:
             with database.staying(block):
                 return _drive(operation, step, inside, database.unbound)  # type: ignore[no-any-return]
@@ -75,6 +77,14 @@ def run(operation: Operation[R], database: Any) -> R:
         return _drive(operation, step, target, database)  # type: ignore[no-any-return]
     finally:
         pool.give(connection)
+
+
+def _inside(block: Block) -> Inside:
+    """The block for this thread; kept where it is the same for every thread."""
+    inside = Inside(sync_side(block.transaction), block)
+    if block.transaction.home is None and not capture.watching:
+        block.inside = inside
+    return inside
 
 
 def _drive(operation: Operation[Any], step: Any, target: Any, database: Any) -> Any:

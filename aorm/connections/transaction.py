@@ -48,6 +48,7 @@ class Block:
         "before",
         "closed",
         "entered_by",
+        "inside",
         "owner",
         "parent",
         "place",
@@ -69,6 +70,7 @@ class Block:
         self.owner = owner
         self.place = place
         self.closed = False
+        self.inside: Any = None  # what `run` sends statements to, see there
         self.before = parent  # where the context was that entered it
         self.entered_by: Callable[[], Any] | None = None  # the task, weakly
 
