@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, TypeVar, overload
 from aorm.connections import lazy
 from aorm.connections.bound import BoundDatabase
 from aorm.connections.bridge import async_side, refusal, sync_side
-from aorm.connections.callbacks import acall_back, call_back
+from aorm.connections.callbacks import aclose_and_call_back, call_back
 from aorm.connections.current import current_block, enter, entered_block, leave
 from aorm.connections.databases import Database, connections
 from aorm.connections.sides import abegin, begin
@@ -128,9 +128,7 @@ class Atomic:
         traceback: TracebackType | None,
     ) -> None:
         block = self._left()
-        callbacks = await async_side(block.transaction).close(block, kind is not None)
-        if callbacks:
-            await acall_back(callbacks)
+        await aclose_and_call_back(async_side(block.transaction), block, kind is not None)
 
     def _outer(self) -> tuple[Database, Block | None]:
         if self.retries and not self._decorates:

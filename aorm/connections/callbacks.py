@@ -3,15 +3,20 @@
 1. In order, on the side where the transaction was opened.  There it is user code as any other: on a
    loop coroutine functions are awaited and others run in a worker thread, where the synchronous API
    is; in a thread coroutine functions are run to their end.
-2. The failure of a `robust` one is logged; another's is raised, and those after it are not called.
+2. A commit that was cancelled is done all the same, so they are called before the cancellation
+   goes on; only then are they themselves out of its reach.
+3. The failure of a `robust` one is logged; another's is raised, and those after it are not called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from aorm.connections import lazy
 from aorm.connections.bridge import call_from_loop, call_from_thread
-from aorm.connections.transaction import Callback
+from aorm.connections.sides import to_the_end
+from aorm.connections.transaction import Block, Callback
 from aorm.late import logging
 
 _LOG = "aorm.backends.base"
@@ -26,6 +31,22 @@ def call_back(callbacks: Iterable[Callback]) -> None:
             if not callback.robust:
                 raise
             _report(callback, error)
+
+
+async def aclose_and_call_back(side: Any, block: Block, failed: bool) -> None:
+    """Close a block from a coroutine, and call what was waiting for its commit."""
+    try:
+        callbacks = await side.close(block, failed)
+    except lazy.asyncio_module().CancelledError as cancelled:
+        transaction = block.transaction
+        if block.parent is None and transaction.committed and transaction.callbacks:
+            try:
+                await to_the_end(acall_back(transaction.callbacks))
+            except Exception as error:
+                raise cancelled from error
+        raise
+    if callbacks:
+        await acall_back(callbacks)
 
 
 async def acall_back(callbacks: Iterable[Callback]) -> None:

@@ -22,7 +22,7 @@ from aorm.connections.bridge import (
     refusal,
     sync_side,
 )
-from aorm.connections.callbacks import acall_back, call_back
+from aorm.connections.callbacks import aclose_and_call_back, call_back
 from aorm.connections.current import current_block, enter, leave
 from aorm.connections.inside import Inside
 from aorm.connections.sides import abegin, begin
@@ -232,9 +232,7 @@ async def _aentered(target: Any, savepoint: bool, database: Any) -> Inside:
 
 async def _aleft(inside: Inside, step: Leave, database: Any) -> None:
     leave(database, inside.block)
-    callbacks = await inside.side.close(inside.block, step.failed)
-    if callbacks:
-        await acall_back(callbacks)
+    await aclose_and_call_back(inside.side, inside.block, step.failed)
 
 
 # --- streams -----------------------------------------------------------------------

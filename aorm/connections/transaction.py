@@ -87,6 +87,7 @@ class Transaction:
         "_savepoints",
         "callbacks",
         "cause",
+        "committed",
         "connection",
         "database",
         "ended",
@@ -121,6 +122,7 @@ class Transaction:
         self.manual = False  # opened by set_autocommit(False)
         self.usable = True  # neither ended nor in need of a rollback: one look for both
         self.ended = False
+        self.committed = False
         self.needs_rollback = False
         self.cause: BaseException | None = None
         self.side: Any = None
@@ -217,6 +219,7 @@ class Transaction:
         try:
             if commit:
                 yield from self._commit()
+                self.committed = True
                 return self.callbacks
             yield from self._roll_back()
             return []
