@@ -228,10 +228,18 @@ async def call_from_loop(function: Callable[..., Any], *arguments: Any) -> Any:
     What has both faces says so by an attribute `asynchronous`.
     """
     function = getattr(function, "asynchronous", function)
-    if inspect.iscoroutinefunction(function):
+    if is_asynchronous(function):
         return await function(*arguments)
     result = await sync_to_async(function)(*arguments)
     return await result if inspect.isawaitable(result) else result
+
+
+def is_asynchronous(function: Callable[..., Any]) -> bool:
+    """Whether it is a coroutine function, or an object or a partial that calls one."""
+    if isinstance(function, partial):
+        return is_asynchronous(function.func)
+    call = getattr(function, "__call__", None)  # noqa: B004  to look what it is
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def _awaited(result: Awaitable[Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from aorm.connections import lazy
 from aorm.connections.atomic import Using, database_of
-from aorm.connections.bridge import async_side, refusal, sync_side
+from aorm.connections.bridge import async_side, is_asynchronous, refusal, sync_side
 from aorm.connections.callbacks import acall_back, call_back
 from aorm.connections.current import enter, leave
 from aorm.connections.databases import Database
@@ -20,7 +20,6 @@ from aorm.connections.sides import begin
 from aorm.connections.transaction import Block, Callback, begin_sql, place_of_caller
 from aorm.connections.turns import open_block
 from aorm.errors import TransactionManagementError
-from aorm.late import inspect
 
 FORBIDDEN = "This is forbidden when an 'atomic' block is active."
 
@@ -51,7 +50,7 @@ def on_commit(callback: Callable[[], Any], using: Using = None, robust: bool = F
     """
     if _registered(callback, using, robust):
         return
-    if lazy.running_loop() is not None and inspect.iscoroutinefunction(callback):
+    if lazy.running_loop() is not None and is_asynchronous(callback):
         raise refusal()
     call_back([Callback(callback, robust, None)])
 

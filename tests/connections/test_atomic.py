@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,7 @@ from aorm.connections import (
     atomic,
     clean_savepoints,
     commit,
+    connections,
     detached,
     get_autocommit,
     get_rollback,
@@ -586,3 +588,103 @@ def test_closing_inside_a_block_gives_it_up(database, rows, make_insert, make_nu
             run(make_insert(database, 2), database)
     assert run(make_numbers(), database) == []
     assert rows() == []
+
+
+@pytest.mark.parametrize("home", ["loop", "thread"])
+def test_a_commit_that_is_cancelled_calls_what_waits_for_it(database, rows, make_insert, home):
+    """Cancelled at the k-th turn of the loop after its last statement, for each k."""
+    called = []
+
+    async def block(number, reached):
+        async with atomic():
+            on_commit(lambda: called.append(number))
+            await arun(make_insert(database, number), database)
+            reached.set()
+
+    async def cancelled_after(number):
+        reached = asyncio.Event()
+        task = asyncio.create_task(block(number, reached))
+        await reached.wait()
+        for _ in range(number):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def main():
+        for number in range(12):
+            await cancelled_after(number)
+        await database.aclose()
+
+    if home == "loop":
+        asyncio.run(main())
+    else:
+        with atomic():
+            asyncio.run(main())
+    assert called == rows()
+
+
+class Later:
+    """A callable object with a coroutine method."""
+
+    def __init__(self, called):
+        self.called = called
+
+    async def __call__(self):
+        await asyncio.sleep(0)
+        self.called.append("object")
+
+
+def appending(called, what):
+    called.append(what)
+
+
+async def aappending(called, what):
+    await asyncio.sleep(0)
+    called.append(what)
+
+
+async def test_on_commit_takes_whatever_can_be_called_on_both_sides(face):
+    called = []
+    callbacks = [
+        Later(called),
+        partial(appending, called, "partial"),
+        partial(aappending, called, "coroutine partial"),
+        lambda: aappending(called, "lambda"),
+    ]
+    async with face.atomic():
+        for each in callbacks:
+            await face.call(on_commit, aon_commit, each)
+    assert called == ["object", "partial", "coroutine partial", "lambda"]
+    called.clear()
+    if face.name == "async":
+        for each in callbacks:
+            await aon_commit(each)
+        assert called == ["object", "partial", "coroutine partial", "lambda"]
+
+
+def test_a_cancelled_callback_does_not_keep_the_others_from_being_called(configured):
+    configured("sqlite")
+    asyncio.run(cancel_the_first_of_three_callbacks())
+
+
+async def cancel_the_first_of_three_callbacks():
+    called = []
+    reached = asyncio.Event()
+
+    async def stuck():
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def block():
+        async with atomic():
+            on_commit(stuck)
+            on_commit(lambda: called.append("sync"))
+            on_commit(partial(aappending, called, "async"))
+
+    task = asyncio.create_task(block())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert called == ["sync", "async"]
+    await connections["default"].aclose()

@@ -23,6 +23,9 @@ from aorm.connections import Database, atomic, connections
 
 database = Database("default", sys.argv[1])
 connections.configure({"default": database})
+database.execute("SELECT value FROM counter")
+print("ready", flush=True)
+sys.stdin.readline()
 for _ in range(int(sys.argv[2])):
     with atomic():
         ((value,),) = database.execute("SELECT value FROM counter")
