@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 from cancellation import PostgresWitness, Run, SqliteWitness, Witness, sweep
 from shop.models import Author, Book, Tag
 
 import aorm
 
-LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 LATER = ("by a timeout", "by its task group")  # they cancel some turns of the loop later
 POOL_SIZE = 2
 
@@ -203,5 +201,6 @@ def run(main: Coroutine[Any, Any, Any], loop: str = "asyncio") -> None:
         finally:
             await aorm.aclose()
 
-    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+    factory = None if loop == "asyncio" else pytest.importorskip(loop).new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(then_close())

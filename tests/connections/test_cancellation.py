@@ -98,6 +98,15 @@ async def set_many_to_many():
     await book.tags.aset([-2, -3, -4])
 
 
+async def copy_in():
+    await Author.objects.acopy_from([{"name": f"n{n}", "email": ""} for n in range(2000)])
+
+
+async def copy_out():
+    pieces = []
+    assert await Author.objects.order_by("pk").acopy_to(pieces.append) == 4
+
+
 async def raw_sql():
     await aorm.connections["default"].aexecute("UPDATE shop_author SET age = %s", [7])
 
@@ -221,6 +230,14 @@ SEVERAL = [create, stream, update_or_create, nested_blocks, block_that_fails]
 @pytest.mark.parametrize("way", ["early", "late"])
 @pytest.mark.parametrize("work", **named(OPERATIONS + BLOCKS))
 def test_interrupted_anywhere_it_is_done_or_not_begun(scene, work, way):
+    run(scene.sweep(work, way))
+
+
+@pytest.mark.parametrize("way", ["early", "late", "twice"])
+@pytest.mark.parametrize("work", **named([copy_in, copy_out]))
+def test_interrupted_while_it_copies(scene, work, way):
+    if scene.driver == "aiosqlite":
+        pytest.skip("SQLite has no COPY")
     run(scene.sweep(work, way))
 
 
