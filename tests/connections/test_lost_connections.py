@@ -111,7 +111,7 @@ async def test_the_id_is_known_when_only_a_nested_block_wrote(link):
 
 
 async def test_the_outcome_is_unknown_while_nobody_can_be_asked(make_link):
-    link = make_link(connect_timeout=0.5)
+    link = make_link(connect_timeout=2)
     called = []
     with pytest.raises(CommitOutcomeUnknown):
         async with link.face.atomic():

@@ -11,7 +11,7 @@ from aorm.connections import astream, stream
 from aorm.errors import CommitOutcomeUnknown, OperationalError
 from aorm.steps import Fetch
 
-TIMEOUTS = {"statement_timeout": 0.5, "connect_timeout": 0.5}
+TIMEOUTS = {"statement_timeout": 0.5, "connect_timeout": 2}
 
 
 async def test_a_statement_with_a_timeout_ends(make_link):
@@ -60,7 +60,7 @@ async def test_a_commit_on_a_network_that_stays_silent_is_unknown(make_link):
 
 
 async def test_trying_an_idle_connection_ends(make_link):
-    link = make_link(ping_after=0, connect_timeout=0.5)
+    link = make_link(ping_after=0, connect_timeout=2)
     await link.pid()
     link.proxy.blackhole()
     with pytest.raises(OperationalError):  # neither the old one nor a new one answers
@@ -71,7 +71,7 @@ async def test_trying_an_idle_connection_ends(make_link):
 
 
 async def test_connecting_ends(make_link):
-    link = make_link(connect_timeout=0.5)
+    link = make_link(connect_timeout=2)
     link.proxy.blackhole()
     with pytest.raises(OperationalError):
         await link.pid()
@@ -104,7 +104,7 @@ async def test_a_stream_with_a_timeout_ends(make_link):
 
 
 async def test_closing_ends(make_link):
-    link = make_link(connect_timeout=0.5)
+    link = make_link(connect_timeout=2)
     await link.pid()
     link.proxy.blackhole()
     await link.face.call(link.database.close, link.database.aclose)
@@ -113,7 +113,7 @@ async def test_closing_ends(make_link):
 
 
 async def test_a_cancelled_statement_ends(make_link):
-    link = make_link(connect_timeout=0.5)
+    link = make_link(connect_timeout=2)
     if link.face.name == "sync":
         pytest.skip("threads are not cancelled")
     pid = await link.pid()
