@@ -11,6 +11,7 @@ from typing import Any
 from aorm.connections import lazy
 from aorm.connections.atomic import database_of
 from aorm.connections.connection import Pooled
+from aorm.connections.stats import PoolStats, pool_stats
 from aorm.connections.transaction import Block, Transaction
 from aorm.connections.turns import open_block
 from aorm.records import Record
@@ -20,24 +21,6 @@ IN_WORKER = "in a worker thread, awaited"
 SENT_AWAITED = "on the transaction's event loop, awaited"
 SENT_BLOCKING = "on the transaction's event loop, this thread waits"
 REFUSED = "not at all"
-
-
-class PoolInUse(Record):
-    """A pool: how many connections there may be and are, and how many wait for one."""
-
-    kind: str  # "of synchronous connections" or "of the event loop"
-    limit: int
-    idle: int
-    used: int
-    connecting: int
-    waiting: int
-
-    def __str__(self) -> str:
-        size = self.idle + self.used + self.connecting
-        return (
-            f"{self.kind}: {size} of {self.limit} connections, {self.idle} idle, {self.used} in"
-            f" use, {self.connecting} on their way, {self.waiting} calls waiting"
-        )
 
 
 class ConnectionInUse(Record):
@@ -83,7 +66,7 @@ class Runtime(Record):
     driver: str
     runs: str  # where the statement runs, seen from here
     home: Any  # the event loop of the transaction's connection; None for none
-    pool: PoolInUse | None  # None where there is none yet
+    pool: PoolStats | None  # None where there is none yet
     connection: ConnectionInUse | None  # None: a new one, or the first to become free
     transaction: TransactionInUse | None
     problem: str | None  # why the call would be refused
@@ -95,7 +78,7 @@ class Runtime(Record):
             ("event loop", _shown(self.loop)),
             ("driver", self.driver),
             ("runs", self.runs),
-            ("pool", str(self.pool or "none yet")),
+            ("pool", "none yet" if self.pool is None else _figures(self.pool)),
             ("connection", str(self.connection or _NEXT)),
             ("transaction", str(self.transaction or "none: each statement commits on its own")),
         ]
@@ -111,6 +94,14 @@ _NEXT = "a new one, or the first that becomes free"
 
 def _row(name: str, text: str) -> str:
     return f"{name:12}" + text.replace("\n", "\n" + " " * 12)
+
+
+def _figures(pool: PoolStats) -> str:
+    owner = "threads" if pool.owner == "threads" else "the event loop"
+    return (
+        f"of {owner}: {pool.size} of {pool.limit} connections, {pool.idle} idle, {pool.used} in"
+        f" use, {pool.connecting} on their way, {pool.waiting} calls waiting"
+    )
 
 
 def _shown(loop: Any) -> str:
@@ -217,18 +208,12 @@ def _depth(block: Block | None) -> int:
     return depth
 
 
-def _pool(pool: Any, loop: Any) -> PoolInUse | None:
-    if pool is None:
-        return None
-    state = pool.state
-    return PoolInUse(
-        kind="of synchronous connections" if loop is None else "of the event loop",
-        limit=state.limit,
-        idle=len(state.idle),
-        used=len(state.used),
-        connecting=state.connecting,
-        waiting=len(state.waiting),
-    )
+def _pool(pool: Any, loop: Any) -> PoolStats | None:
+    return None if pool is None else pool_stats(_owner(loop), pool.state)
+
+
+def _owner(loop: Any) -> str:
+    return "threads" if loop is None else f"loop {loop!r}"
 
 
 def _connection(connection: Pooled) -> ConnectionInUse:

@@ -83,7 +83,7 @@ def test_synchronous_code(database, mark):
     assert (runtime.loop, runtime.home, runtime.transaction) == (None, None, None)
     assert runtime.driver == database.address.sync_driver
     assert runtime.runs == "directly"
-    assert (runtime.pool.idle, runtime.pool.used) == (1, 0)
+    assert (runtime.pool.owner, runtime.pool.idle, runtime.pool.used) == ("threads", 1, 0)
     assert agrees(runtime, mark.here(), database)
     assert explain_runtime() == runtime
 
@@ -95,7 +95,7 @@ def test_a_coroutine(database, mark):
         assert runtime.loop is asyncio.get_running_loop()
         assert runtime.driver == database.address.async_driver
         assert runtime.runs == "directly"
-        assert runtime.pool.kind == "of the event loop"
+        assert runtime.pool in database.stats().pools
         assert (runtime.pool.idle, runtime.pool.used) == (1, 0)
         assert agrees(runtime, await mark.on_loop(), database)
         await database.aclose()
