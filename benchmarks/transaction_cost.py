@@ -122,7 +122,8 @@ def default_urls() -> Iterator[list[str]]:
     """A SQLite file, and a PostgreSQL as the tests find or start it."""
     place = Path(__file__).parents[1] / "tests" / "server.py"
     spec = importlib.util.spec_from_file_location("server", place)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     server = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(server)
     directory = server.shared_directory()
