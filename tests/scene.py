@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import server
 from cancellation import PostgresWitness, Run, SqliteWitness, Witness, sweep
 from shop.models import Author, Book, Tag
 
@@ -167,7 +168,8 @@ def scene_of(driver: str, request: pytest.FixtureRequest, path: Path, **options:
         shutil.copyfile(request.getfixturevalue("shop_on_sqlite"), file)
         aorm.configure(f"sqlite:///{file}", **options)
     else:
-        url = request.getfixturevalue("shop_on_postgresql")
+        name = request.getfixturevalue("shop_on_postgresql").address.name
+        url = server.with_database(request.getfixturevalue("postgres_server"), name)
         scheme = "postgresql+psycopg:" if driver == "psycopg" else "postgresql:"
         aorm.configure(url.replace("postgresql:", scheme), **options)
     fill()
