@@ -39,6 +39,7 @@ from aorm.fields.on_delete import (
     SET_DEFAULT,
     SET_NULL,
 )
+from aorm.fields.order_wrt import OrderWrt
 from aorm.fields.relations import ForeignKey, ForeignObject, OneToOneField
 from aorm.fields.rels import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from aorm.fields.text import CharField, EmailField, SlugField, TextField, URLField
@@ -170,6 +171,7 @@ __all__ = [
     "OneToOneField",
     "OneToOneRel",
     "OrderBy",
+    "OrderWrt",
     "OuterRef",
     "PositiveBigIntegerField",
     "PositiveIntegerField",

@@ -28,10 +28,12 @@ from aorm.fields import numbers
 from aorm.fields.base import Field
 from aorm.fields.on_delete import CASCADE
 from aorm.fields.options import Options
+from aorm.fields.order_wrt import prepare_order
 from aorm.fields.registry import current_apps, hooks, model_key, related_label
 from aorm.fields.relations import OneToOneField
 from aorm.models.construct import forget_init
 from aorm.models.deferred import DeferredAttribute, owned, static
+from aorm.models.ordered import add_order_methods
 from aorm.models.overrides import bridge_faces
 from aorm.operations.signals import class_prepared
 
@@ -330,7 +332,10 @@ class _Making:
 
     def finish(self) -> None:
         cls, options = self.cls, self.options
+        prepare_order(cls)
         options._prepare(cls, default_primary_key)
+        if options.order_with_respect_to is not None:
+            add_order_methods(cls)
         if cls.__doc__ is None:
             cls.__doc__ = f"{cls.__name__}({', '.join(f.name for f in options.fields)})"
         if not options.managers:

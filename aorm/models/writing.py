@@ -192,6 +192,10 @@ class Writing(Returning):
     ) -> Operation[int]:
         alias = self._write_alias()
         dialect = connections[alias].dialect
+        if self._query.where.children:
+            # Objects that the conditions leave out stay as they are.
+            rows = self.using(alias)
+            return (yield from bulk.bulk_update_among(rows, objs, fields, dialect, batch_size))
         return (
             yield from bulk.bulk_update(
                 self.model, objs, fields, alias, dialect, batch_size=batch_size

@@ -9,13 +9,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from aorm.errors import QueryValueError, listed
-from aorm.fields.base import Field
+from aorm.fields.base import Field, is_expression
 from aorm.fields.relations import is_composite_relation
+from aorm.operations.places import take_last_places
 from aorm.operations.saving import check_related, plan_of
-from aorm.sql.bulk import Batch, bulk_inserter, bulk_updater, is_default
+from aorm.query.cases import Case, When
+from aorm.query.values import Value
+from aorm.sql.bulk import (
+    Batch,
+    batches,
+    bulk_inserter,
+    bulk_updater,
+    is_default,
+    rows_that_fit,
+)
 from aorm.sql.dialect import Dialect
 from aorm.sql.writes import Conflict
 from aorm.steps import Operation, in_block, perform
+
+# Each is a condition of its own in the statement.
+_MOST_CASES = 500
 
 # --- bulk_create -----------------------------------------------------------------
 
@@ -153,9 +166,12 @@ def _bulk_create(
     if not objs:
         return []
     _check_related(model, objs, "bulk_create")
-    for field in plan_of(model).settling:
+    plan = plan_of(model)
+    for field in plan.settling:
         for obj in objs:
             yield from field.settle(obj, db)
+    if plan.order is not None:
+        yield from take_last_places(plan.options.model, objs, plan.order, db)
     opts = model._meta.concrete_model._meta
     statements = [
         batch
@@ -305,11 +321,60 @@ def bulk_update(
         ValueError: an object has no primary key, or a field cannot be updated.
         FieldDoesNotExist: a name is no field.
     """
+    objs = tuple(objs)
+    chosen = _checked_update(model, objs, fields, batch_size)
+    return _bulk_update(model, objs, chosen, dialect, batch_size)
+
+
+def bulk_update_among(
+    rows: Any, objs: Iterable[Any], fields: Iterable[str], dialect: Dialect, batch_size: int | None
+) -> Operation[int]:
+    """`bulk_update` of those objects alone that are in a QuerySet with conditions.
+
+    Args:
+        rows: the QuerySet.
+        objs, fields, batch_size: as of `bulk_update`.
+    """
+    objs = tuple(objs)
+    chosen = _checked_update(rows.model, objs, fields, batch_size)
+    if not objs:
+        return 0
+    _check_related(rows.model, objs, "bulk_update", chosen)
+    fitting = min(rows_that_fit(1 + 2 * len(chosen), dialect), _MOST_CASES)
+    parts = list(batches(objs, min(batch_size or fitting, fitting)))
+    updates = _update_among(rows, parts, chosen)
+    return (yield from (updates if len(parts) == 1 else in_block(updates, savepoint=False)))
+
+
+def _update_among(
+    rows: Any, parts: Iterable[Sequence[Any]], fields: Sequence[Any]
+) -> Operation[int]:
+    count = 0
+    for objs in parts:
+        chosen = rows.filter(pk__in=[obj.pk for obj in objs]).order_by()
+        values = {field.attname: _case(field, objs) for field in fields}
+        count += yield from chosen._update_operation(values)
+    return count
+
+
+def _case(field: Any, objs: Iterable[Any]) -> Case:
+    """The value of a field, by the key of the object."""
+    values = [(obj.pk, getattr(obj, field.attname)) for obj in objs]
+    whens = [
+        When(pk=key, then=value if is_expression(value) else Value(value, output_field=field))
+        for key, value in values
+    ]
+    return Case(*whens, output_field=field)
+
+
+def _checked_update(
+    model: Any, objs: Sequence[Any], fields: Iterable[str], batch_size: int | None
+) -> list[Any]:
+    """The fields that `bulk_update` writes; ValueError where its arguments make no sense."""
     _check_batch_size(batch_size)
     names = tuple(fields)
     if not names:
         raise QueryValueError("Field names must be given to bulk_update().")
-    objs = tuple(objs)
     opts = model._meta
     chosen: list[Any] = []
     for field in map(opts.get_field, names):
@@ -323,7 +388,7 @@ def bulk_update(
         raise QueryValueError("All bulk_update() objects must have a primary key set.")
     if generated := [field.name for field in chosen if field.generated]:
         raise QueryValueError(f"The database computes {listed(generated)}: it cannot be updated.")
-    return _bulk_update(model, objs, chosen, dialect, batch_size)
+    return chosen
 
 
 def _bulk_update(

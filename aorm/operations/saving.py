@@ -15,8 +15,10 @@ from aorm.conf import settings
 from aorm.connections import connections
 from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields.base import DatabaseDefault, is_expression
+from aorm.fields.order_wrt import group_attnames
 from aorm.fields.registry import hooks
 from aorm.fields.rels import ASSIGNED
+from aorm.operations.places import take_last_place
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.operations.signals import post_save, pre_save, send_steps
 from aorm.operations.writes import insert, update
@@ -40,6 +42,7 @@ class Plan:
         key_is_made: where it is missing, Python has nothing to put in its place.
         pk_by_default: each column of the primary key has a default, so that a new instance is
             inserted without trying an update.
+        order: the columns that objects have in common which are ordered together, or None.
         named, parts: what `update_fields` may name, by the names: see `attnames` and `part`.
     """
 
@@ -49,6 +52,7 @@ class Plan:
         "model",
         "named",
         "options",
+        "order",
         "parents",
         "parts",
         "pk",
@@ -73,6 +77,7 @@ class Plan:
             field.attname for field in options.concrete_fields if not field.generated
         )
         self.parents = bool(self.options.parents)
+        self.order = group_attnames(self.options)
         self.pk = None if options.is_composite_pk else self.options.pk.attname
         self.pk_by_default = all(
             field.has_default() or field.has_db_default() for field in self.options.pk_fields
@@ -302,8 +307,7 @@ def save(
         yield from save_base(instance, db, False, force_insert, force_update, update_fields)
         return
     # One table, and nobody who listens: no more than the statement.
-    dialect = connections[db].dialect
-    yield from _save_table(instance, plan, dialect, force_insert, force_update, update_fields)
+    yield from _save_table(instance, plan, db, force_insert, force_update, update_fields)
     instance._saved_to(db)
 
 
@@ -318,7 +322,6 @@ def save_base(
     """Save without the checks of `save`, as it is for fixtures with `raw`."""
     origin = type(instance)
     plan = plan_of(origin)
-    dialect = connections[db].dialect
     if plan.signals and pre_save.receivers:
         yield from send_steps(
             pre_save,
@@ -330,14 +333,14 @@ def save_base(
         )
     if plan.parents and not raw:
         updated = yield from in_block(
-            _save_family(instance, plan, dialect, force_insert, force_update, update_fields),
+            _save_family(instance, plan, db, force_insert, force_update, update_fields),
             savepoint=False,
         )
     else:
         if force_insert is not False and force_insert is not True:
             force_insert = bool(forced_models(plan.options.model, force_insert))
         updated = yield from _save_table(
-            instance, plan, dialect, force_insert, force_update, update_fields
+            instance, plan, db, force_insert, force_update, update_fields
         )
     instance._saved_to(db)
     if plan.signals and post_save.receivers:
@@ -355,22 +358,22 @@ def save_base(
 def _save_family(
     instance: Any,
     plan: Plan,
-    dialect: Dialect,
+    db: str,
     force_insert: Any,
     force_update: bool,
     update_fields: Any,
 ) -> Operation[bool]:
     model = plan.options.model
     forced = forced_models(model, force_insert)
-    inserted = yield from _save_parents(instance, model, dialect, forced, update_fields, {})
+    inserted = yield from _save_parents(instance, model, db, forced, update_fields, {})
     own = inserted or model in forced
-    return (yield from _save_table(instance, plan, dialect, own, force_update, update_fields))
+    return (yield from _save_table(instance, plan, db, own, force_update, update_fields))
 
 
 def _save_parents(
     instance: Any,
     model: Any,
-    dialect: Dialect,
+    db: str,
     forced: tuple[Any, ...],
     update_fields: Any,
     done: dict[Any, bool],
@@ -387,11 +390,11 @@ def _save_parents(
             setattr(instance, pk.attname, getattr(instance, link.attname))
         # In a diamond the common ancestor is saved once.
         if parent not in done:
-            above = yield from _save_parents(instance, parent, dialect, forced, update_fields, done)
+            above = yield from _save_parents(instance, parent, db, forced, update_fields, done)
             done[parent] = yield from _save_table(
                 instance,
                 plan_of(parent),
-                dialect,
+                db,
                 above or any(issubclass(parent, each) for each in forced),
                 False,
                 update_fields,
@@ -406,14 +409,17 @@ def _save_parents(
 def _save_table(
     instance: Any,
     plan: Plan,
-    dialect: Dialect,
+    db: str,
     force_insert: bool,
     force_update: bool,
     update_fields: Any,
 ) -> Operation[bool]:
     """Save the part of an instance that one table holds; whether there was a row."""
+    dialect = connections[db].dialect
     pk_set = _settle_key(instance, plan, bool(force_update or update_fields))
     if not pk_set or force_insert or _is_new(instance, plan, force_update, update_fields):
+        if plan.order is not None:
+            yield from take_last_place(plan.options.model, instance, plan.order, db)
         yield from insert(saving_inserter(plan.options, dialect, pk_set), instance)
         if pk_set and plan.auto is not None:
             _settle_type(instance, plan.auto)
@@ -431,6 +437,8 @@ def _save_table(
     if not updated:
         if force_update or update_fields:
             yield from _refuse(instance, force_update)
+        if plan.order is not None:
+            yield from take_last_place(plan.options.model, instance, plan.order, db)
         yield from insert(saving_inserter(plan.options, dialect, True), instance)
     return updated
 
