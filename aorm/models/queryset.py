@@ -28,7 +28,7 @@ from aorm.models.paging import Page, Paging
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
 from aorm.sql.select import compile_select
-from aorm.steps import Fetch, Operation
+from aorm.steps import Doing, Fetch, Operation
 
 T = TypeVar("T", covariant=True)
 R = TypeVar("R")
@@ -57,22 +57,22 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         def filter(self, *args: Any, **kwargs: Any) -> QuerySet[T]: ...
 
         # What is found is a row of the model.
-        def _get_operation(self, args: Any, kwargs: dict[str, Any]) -> Operation[T]: ...
+        def _get_operation(self, args: Any, kwargs: dict[str, Any]) -> Doing[T]: ...
         def _first_operation(self) -> Operation[T | None]: ...
         def _last_operation(self) -> Operation[T | None]: ...
         def _earliest_operation(self, fields: Any, *, reverse: bool) -> Operation[T]: ...
-        def _create_operation(self, **kwargs: Any) -> Operation[T]: ...
+        def _create_operation(self, **kwargs: Any) -> Doing[T]: ...
 
-    def _run(self, operation: Operation[R]) -> R:
+    def _run(self, operation: Doing[R]) -> R:
         return run(operation, self._place or connections[self._db or self.db])
 
-    async def _arun(self, operation: Operation[R]) -> R:
+    async def _arun(self, operation: Doing[R]) -> R:
         return await arun(operation, self._place or connections[self._db or self.db])
 
-    def _write(self, operation: Operation[R]) -> R:
+    def _write(self, operation: Doing[R]) -> R:
         return run(operation, self._place or connections[self._write_alias()])
 
-    async def _awrite(self, operation: Operation[R]) -> R:
+    async def _awrite(self, operation: Doing[R]) -> R:
         return await arun(operation, self._place or connections[self._write_alias()])
 
     # --- results ----------------------------------

@@ -26,8 +26,9 @@ from aorm.query.query import Query
 from aorm.query.shapes import PLAIN
 from aorm.query.state import Fixed
 from aorm.sql.named_rows import row_class
+from aorm.sql.compiled import Compiled
 from aorm.sql.select import compile_select
-from aorm.steps import Fetch, Operation, fetch
+from aorm.steps import Doing, Fetch, Operation, Single, fetch
 
 MAX_GET_RESULTS = 21
 _PLAIN = PLAIN.issuperset
@@ -49,15 +50,19 @@ class Reading(Combining):
 
     # --- reading ----------------------------------
 
-    def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
-        """The results of a query, decoded."""
-        alias = self._db or self.db
+    def _compiled(self, query: Query, alias: str) -> Compiled:
+        """A query's compiled form for a database."""
         if self._inner_db is not None and self._inner_db != alias:
             raise QueryValueError(
                 "Subqueries aren't allowed across different databases. Force the inner query to be"
                 " evaluated using `list(inner_query)`."
             )
-        compiled = compile_select(query, connections[alias].dialect)
+        return compile_select(query, connections[alias].dialect)
+
+    def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
+        """The results of a query, decoded."""
+        alias = self._db or self.db
+        compiled = self._compiled(query, alias)
         if compiled.empty:
             return []
         # No generator between: each result comes through here.
@@ -99,7 +104,7 @@ class Reading(Combining):
                 if known is not None:
                     held[cache] = known
 
-    def _get_operation(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Operation[Any]:
+    def _get_operation(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Doing[Any]:
         query = self._query
         if query.combinator is not None and (args or kwargs):
             raise NotSupportedError(
@@ -114,14 +119,28 @@ class Reading(Combining):
         else:
             found_set = self.filter(*args, **kwargs) if args or kwargs else self
             query, values = found_set._query, found_set._values
-        single = query.changed("get", _limited_for_get)
+        limited = query.changed("get", _limited_for_get)
         if self._prefetch_related_lookups or self._known_related_objects:
-            results = yield from self._next(single, values)._fetch_operation()
-        else:
-            results = yield from self._rows_operation(single, values)
-        if len(results) == 1:
-            return results[0]
-        raise self._not_one(len(results))
+            return self._got_with_others(self._next(limited, values))
+        alias = self._db or self.db
+        compiled = self._compiled(limited, alias)
+        if compiled.empty:
+            raise self._not_one(0)
+        mode = self._fetch_mode
+
+        def finish(rows: Any) -> Any:
+            results = compiled.decode(rows, loaded_for(alias, mode))
+            if len(results) == 1:
+                return results[0]
+            raise self._not_one(len(results))
+
+        return Single(Fetch(compiled.sql, compiled.bind(values)), finish)
+
+    def _got_with_others(self, queryset: Any) -> Operation[Any]:
+        results = yield from queryset._fetch_operation()
+        if len(results) != 1:
+            raise self._not_one(len(results))
+        return results[0]
 
     def _not_one(self, number: int) -> Exception:
         name = self.model._meta.object_name

@@ -29,10 +29,15 @@ from aorm.query.expressions import Col, F, Param, Slots
 from aorm.query.filters import Scope
 from aorm.query.shapes import normalised, shape_of
 from aorm.sql.change import compile_delete, compile_update, returned_columns
-from aorm.steps import Operation, execute, in_block
+from aorm.steps import Doing, Operation, Single, execute, in_block
 
 MAX_GET_RESULTS = 21
 _COUNT = Count("*")
+
+
+def _saved(obj: Any, saving: Doing[Any]) -> Operation[Any]:
+    yield from saving
+    return obj
 
 
 class Writing(Returning):
@@ -40,7 +45,7 @@ class Writing(Returning):
 
     # --- creating ----------------------------------
 
-    def _create_operation(self, **kwargs: Any) -> Operation[Any]:
+    def _create_operation(self, **kwargs: Any) -> Doing[Any]:
         elsewhere = self.model._meta._reverse_one_to_one_field_names
         if elsewhere and (reverse_only := elsewhere.intersection(kwargs)):
             names = ", ".join(sorted(reverse_only))
@@ -48,8 +53,8 @@ class Writing(Returning):
         obj = self.model(**kwargs)
         if self._fetch_mode is not None:
             obj._state.fetch_mode = self._fetch_mode
-        yield from save_step(obj, using=self._write_alias(), force_insert=True)
-        return obj
+        saving = save_step(obj, using=self._write_alias(), force_insert=True)
+        return saving if type(saving) is Single else _saved(obj, saving)
 
     def _get_or_create_operation(
         self, defaults: Mapping[str, Any] | None = None, **kwargs: Any

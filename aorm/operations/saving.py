@@ -21,13 +21,14 @@ from aorm.fields.rels import ASSIGNED
 from aorm.operations.places import take_last_place
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.operations.signals import post_save, pre_save, send_steps
-from aorm.operations.writes import insert, update
+from aorm.operations.writes import insert, store, update
 from aorm.sql.dialect import Dialect
 from aorm.sql.writes import Updater, key_sql, saving_inserter, saving_updater, updater
-from aorm.steps import Operation, call, fetch, in_block
+from aorm.steps import Doing, Operation, Rest, Single, call, fetch, in_block
 
 PLAN = "saving_plan"
 _ABSENT = object()
+_PLAIN_KEYS = frozenset((int, str))
 
 
 class Plan:
@@ -40,6 +41,7 @@ class Plan:
         stored: the attnames that an instance which was loaded completely holds.
         pk: the attname of a primary key of one column, else None.
         key_is_made: where it is missing, Python has nothing to put in its place.
+        plain: one table and a key of one column, so that saving mostly is one statement.
         pk_by_default: each column of the primary key has a default, so that a new instance is
             inserted without trying an update.
         order: the columns that objects have in common which are ordered together, or None.
@@ -57,6 +59,7 @@ class Plan:
         "parts",
         "pk",
         "pk_by_default",
+        "plain",
         "relations",
         "settling",
         "signals",
@@ -86,6 +89,7 @@ class Plan:
         auto = self.options.auto_field
         self.auto = auto if auto is not None and auto in self.options.pk_fields else None
         self.signals = not options.auto_created
+        self.plain = self.key_is_made and not (self.pk_by_default or self.parents or self.settling)
         self.parts: dict[Any, Updater] = {}
         self.named: dict[frozenset[str], list[str]] = {}
 
@@ -161,7 +165,7 @@ class TwoFaces:
         return self.synchronous(*args)
 
 
-def save_step(instance: Any, using: str | None = None, **options: Any) -> Operation[None]:
+def save_step(instance: Any, using: str | None = None, **options: Any) -> Doing[Any]:
     """Save an instance from inside another operation, by the user's own `save` where there is one.
 
     Args:
@@ -272,8 +276,10 @@ def save(
     force_insert: Any = False,
     force_update: bool = False,
     update_fields: Iterable[str] | None = None,
-) -> Operation[None]:
+) -> Doing[Any]:
     """Save an instance: update its row, or insert one where there is none.
+
+    Its value is of no meaning; where one statement does it, it is the instance.
 
     Args:
         db: the alias of the database, which the instance remembers.
@@ -286,6 +292,77 @@ def save(
     plan = plan_of(type(instance))
     if plan.relations:
         check_related(instance, "save")
+    if plan.plain and not (force_update or pre_save.receivers or post_save.receivers):
+        names = None if update_fields is None else frozenset(update_fields)
+        single = _saving_once(instance, plan, db, force_insert, names)
+        if single is not None:
+            return single
+        update_fields = names
+    return _save(instance, plan, db, force_insert, force_update, update_fields)
+
+
+def _saving_once(
+    instance: Any, plan: Plan, db: str, force_insert: Any, names: frozenset[str] | None
+) -> Single[Any] | None:
+    """The one statement that saves an instance with a key of one column, in the usual cases."""
+    dialect = connections[db].dialect
+    held = instance.__dict__
+    key = held.get(plan.pk, _ABSENT)
+    if key is None and names is None and (force_insert is True or force_insert is False):
+        inserter = saving_inserter(plan.options, dialect, False)
+        statement, returned = inserter.statement(instance)
+
+        def inserted(reply: Any) -> Any:
+            if returned and reply:
+                store(inserter, instance, reply[0], returned)
+            instance._saved_to(db)
+            return instance
+
+        return Single(statement, inserted)
+    if key.__class__ not in _PLAIN_KEYS or force_insert or instance._meta.select_on_save:
+        return None
+    if names is None:
+        names = loaded_fields(instance, plan, db)
+    elif not names or any([name not in held for name in plan.attnames(names)]):
+        return None
+    writer = plan.part(names, dialect) if names else saving_updater(plan.options, dialect)
+    if not writer.fields:
+        return None
+    update_statement, back = writer.statement(instance)
+
+    def updated(reply: Any) -> Any:
+        if not reply:
+            return Rest(_insert_instead(instance, plan, dialect, db, names))
+        if back:
+            store(writer, instance, reply[0], back)
+        instance._saved_to(db)
+        return instance
+
+    return Single(update_statement, updated)
+
+
+def _insert_instead(
+    instance: Any, plan: Plan, dialect: Dialect, db: str, names: Any
+) -> Operation[Any]:
+    """What follows on an update that found no row."""
+    if names:
+        yield from _refuse(instance, False)
+    yield from insert(saving_inserter(plan.options, dialect, True), instance)
+    if plan.auto is not None:
+        _settle_type(instance, plan.auto)
+    instance._saved_to(db)
+    return instance
+
+
+def _save(
+    instance: Any,
+    plan: Plan,
+    db: str,
+    force_insert: Any,
+    force_update: bool,
+    update_fields: Iterable[str] | None,
+) -> Operation[Any]:
+    """The general case."""
     for field in plan.settling:
         yield from field.settle(instance, db)
     if force_insert and (force_update or update_fields):

@@ -57,6 +57,39 @@ TEXTS: dict[int, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
 }
 
 
+# of pg_type.dat: arrays by their OID, with the OID and the name of the type of their items; asyncpg
+# knows no array before it has asked the server, which would be a round trip of its own
+ARRAYS: dict[int, tuple[int, str]] = {
+    1000: (16, "bool"),
+    1001: (17, "bytea"),
+    1005: (21, "int2"),
+    1007: (23, "int4"),
+    1009: (25, "text"),
+    1014: (1042, "bpchar"),
+    1015: (1043, "varchar"),
+    1016: (20, "int8"),
+    1021: (700, "float4"),
+    1022: (701, "float8"),
+    1041: (869, "inet"),
+    1115: (1114, "timestamp"),
+    1182: (1082, "date"),
+    1183: (1083, "time"),
+    1185: (1184, "timestamptz"),
+    1187: (1186, "interval"),
+    1231: (1700, "numeric"),
+    2951: (2950, "uuid"),
+    3807: (3802, "jsonb"),
+}
+
+
+def _array(oid: int) -> dict[str, Any]:
+    """What asyncpg would have found out about an array."""
+    item, name = ARRAYS[oid]
+    known = {"oid": oid, "name": f"_{name}", "ns": "pg_catalog", "kind": b"b", "elemdelim": ","}
+    absent = dict.fromkeys(("range_subtype", "attrtypoids", "attrnames", "basetype"))
+    return {**known, **absent, "elemtype": item, "elemtype_name": name}
+
+
 async def prepare(raw: Any, sql: str, name: str) -> Any:
     """A prepared statement of asyncpg under this name, with the quickest formats."""
     protocol = raw._protocol
@@ -64,14 +97,18 @@ async def prepare(raw: Any, sql: str, name: str) -> Any:
         name, sql, None, record_class=protocol.get_record_class(), ignore_custom_codec=False
     )
     statement = PreparedStatement(raw, sql, state)
-    if state._init_types():
+    arrays = state._init_types()
+    if not arrays <= ARRAYS.keys():
         # Types that asyncpg has to ask about; this statement is closed when it is forgotten.
         return await raw.prepare(sql, name=f"{name}_typed")
+    settings = protocol.get_settings()
+    settings.register_data_types([_array(oid) for oid in arrays])
     if _is_plain(state):
-        settings = protocol.get_settings()
         for oid, (kind, write, read) in TEXTS.items():
             settings.add_python_codec(oid, kind, "pg_catalog", [], "scalar", write, read, "text")
         try:
+            # arrays were forgotten with the change
+            settings.register_data_types([_array(oid) for oid in state._init_types()])
             state._init_codecs()
         finally:
             for oid, (kind, _, _) in TEXTS.items():
