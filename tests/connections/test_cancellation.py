@@ -262,4 +262,5 @@ def test_interrupted_while_it_waits_for_a_connection(scene, work, way):
 @pytest.mark.parametrize("way", ["early", "late", "twice"])
 @pytest.mark.parametrize("work", **named([create, block, stream]))
 def test_interrupted_on_uvloop(scene, work, way):
+    pytest.importorskip("uvloop")
     run(scene.sweep(work, way), "uvloop")
