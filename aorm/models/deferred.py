@@ -87,9 +87,12 @@ def _from_parent_chain(instance: Any, field: Any) -> Any:
     if not field.primary_key or not options.parents:
         return None
     link = options.get_ancestor_link(field.model)
-    if link is None or link is field:
-        return None
-    return getattr(instance, link.attname)
+    while link is not None and link is not field:
+        if link.target_field is field:
+            return getattr(instance, link.attname)
+        # A link to a model between: its key is the next link upwards, or leads elsewhere.
+        link = link.target_field if link.target_field.is_relation else None
+    return None
 
 
 def static(cls: type, name: str) -> Any:

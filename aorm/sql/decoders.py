@@ -353,11 +353,9 @@ def _takes_mode(model: Any) -> bool:
 
 
 def _key_place(source: Source) -> int:
-    for field, place in source.fields:
-        if field.primary_key:
-            return place
-    keys = {f.name for f in source.model._meta.pk_fields}
-    return next(place for field, place in source.fields if field.name in keys)
+    # Of the model itself: the key of a parent may be there where the child is not.
+    keys = source.model._meta.pk_fields
+    return next(place for field, place in source.fields if field in keys)
 
 
 # --- values ----------------------------------------

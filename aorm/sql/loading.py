@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from aorm.errors import FieldError, listed
+from aorm.errors import FieldError
 from aorm.query.draft import Draft
 from aorm.query.expressions import Col
 from aorm.query.joins import LOUTER, Join
@@ -14,8 +14,6 @@ from aorm.query.query import Query
 from aorm.sql.compiler import Compiler
 from aorm.sql.decoders import Output, Source
 from aorm.sql.dialect import Dialect
-
-NO_TABLES: Mapping[Any, str] = {}
 
 MAX_RELATED_DEPTH = 5
 
@@ -89,17 +87,26 @@ class Loading(Compiler):
         model: Any,
         alias: str,
         mask: dict[str, Any] | None,
-        known: Mapping[Any, str] = NO_TABLES,
+        parent: Source | None = None,
     ) -> Source:
-        """The columns of a model's objects; `known` are tables of its parents that are joined."""
+        """The columns of a model's objects.
+
+        Args:
+            parent: objects in the same rows whose children these are: what is loaded of their
+                columns belongs to the children, too.
+        """
         opts = model._meta
         source = Source(model)
+        known = {} if parent is None else dict(parent.fields)
+        inherited = () if parent is None else (parent.model, *parent.model._meta.all_parents)
         for field in opts.concrete_fields:
+            if field.model in inherited:
+                if field in known:
+                    source.fields.append((field, known[field]))
+                continue
             if mask is not None and not _is_loaded(field, mask):
                 continue
-            owner = field.model._meta.concrete_model
-            place = known.get(owner) or self._alias_of(field, alias, opts)
-            column = Col(place, field)
+            column = Col(self._alias_of(field, alias, opts), field)
             self.outputs.append(Output(column, None))
             source.fields.append((field, len(self.outputs) - 1))
         return source
@@ -188,8 +195,8 @@ class Loading(Compiler):
         self.draft.promote_joins([target])
         # A child has the columns of the parent's own row, which is there already.
         link = rel.field.remote_field.parent_link
-        known = {source.model._meta.concrete_model: alias} if link else NO_TABLES
-        related = self._object(rel.related_model, target, mask or None, known)
+        parent = source if link else None
+        related = self._object(rel.related_model, target, mask or None, parent)
         related.nullable = True
         related.name = name
         related.cache = rel.cache_attname
@@ -199,17 +206,17 @@ class Loading(Compiler):
             self._relations(related, target, names[name], mask, depth + 1, ())
 
     def _refuse(self, unknown: set[str], opts: Any, depth: int) -> None:
-        choices = [*_related_choices(opts), *(self.draft.filtered_relations if depth == 1 else ())]
+        filtered = self.draft.filtered_relations if depth == 1 else ()
+        choices = ", ".join([*_related_choices(opts), *filtered]) or "(none)"
         for name in unknown:
             if any(f.name == name for f in opts.fields):
                 raise FieldError(
                     f"Non-relational field given in select_related: {name!r}. Choices are:"
-                    f" {listed(choices)}"
+                    f" {choices}"
                 )
         wrong = ", ".join(map(repr, sorted(unknown)))
         raise FieldError(
-            f"Invalid field name(s) given in select_related: {wrong}."
-            f" Choices are: {listed(choices)}"
+            f"Invalid field name(s) given in select_related: {wrong}. Choices are: {choices}"
         )
 
 
