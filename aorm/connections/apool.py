@@ -28,6 +28,7 @@ class AsyncPool:
     __slots__ = (
         "_closing",
         "_connect",
+        "_ended",
         "address",
         "alias",
         "look_after",
@@ -47,6 +48,7 @@ class AsyncPool:
         self.state: PoolState[Any, Any] = self._state(address["pool_size"])
         self._connect = connect
         self._closing: set[asyncio.Task[None]] = set()
+        self._ended = False
 
     def _state(self, limit: int) -> PoolState[Any, Any]:
         return PoolState(limit)
@@ -101,6 +103,7 @@ class AsyncPool:
             self._close(connection)
         while self._closing:
             await asyncio.wait(self._closing)
+        self._ended = True
 
     def abandon(self) -> None:
         """The loop has closed: let go of everything, quietly."""
@@ -208,7 +211,8 @@ class AsyncPool:
             self._close(closing)
 
     def _close(self, connection: Any) -> None:
-        if connection.lost or self.loop.is_closed():
+        # after `aclose` nobody would wait for a task
+        if connection.lost or self._ended or self.loop.is_closed():
             connection.terminate()
             return
         task = self.loop.create_task(_closed(connection))

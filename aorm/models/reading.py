@@ -25,8 +25,8 @@ from aorm.query.functions.comparison import Coalesce
 from aorm.query.query import Query
 from aorm.query.shapes import PLAIN
 from aorm.query.state import Fixed
-from aorm.sql.named_rows import row_class
 from aorm.sql.compiled import Compiled
+from aorm.sql.named_rows import row_class
 from aorm.sql.select import compile_select
 from aorm.steps import Doing, Fetch, Operation, Single, fetch
 

@@ -91,9 +91,9 @@ class Plan:
         self.signals = not options.auto_created
         self.plain = self.key_is_made and not (self.pk_by_default or self.parents or self.settling)
         self.parts: dict[Any, Updater] = {}
-        self.named: dict[frozenset[str], list[str]] = {}
+        self.named: dict[frozenset[str], frozenset[str]] = {}
 
-    def attnames(self, names: frozenset[str]) -> list[str]:
+    def attnames(self, names: frozenset[str]) -> frozenset[str]:
         """The attnames of the columns that `update_fields` names.
 
         Raises:
@@ -102,11 +102,11 @@ class Plan:
         found = self.named.get(names)
         if found is None:
             _check_names(self.model._meta, names)
-            found = self.named[names] = [
+            found = self.named[names] = frozenset(
                 field.attname
                 for field in self.model._meta.concrete_fields
                 if not field.generated and (field.name in names or field.attname in names)
-            ]
+            )
         return found
 
     def part(self, names: frozenset[str], dialect: Dialect) -> Updater:
@@ -323,7 +323,7 @@ def _saving_once(
         return None
     if names is None:
         names = loaded_fields(instance, plan, db)
-    elif not names or any([name not in held for name in plan.attnames(names)]):
+    elif not names or not plan.attnames(names) <= held.keys():
         return None
     writer = plan.part(names, dialect) if names else saving_updater(plan.options, dialect)
     if not writer.fields:
