@@ -158,6 +158,7 @@ async def drive_inside(operation: Operation[Any], step: Any, block: Block) -> An
 
 async def thrown(driving: Drive, error: BaseException) -> Any:
     """The rest of an operation into which a failure is thrown where it stopped for user code."""
+    await _called_first(driving, error)
     return await driven(driving, await _hop(driving, driving.throw, error))
 
 
@@ -193,7 +194,19 @@ async def _told(driving: Drive, cancelled: BaseException) -> Any:
     """A cancelled operation that had not begun, or has stopped at user code, cleans up."""
     if driving.ended:
         raise cancelled
+    await _called_first(driving, cancelled)
     return await to_the_end(driving.connection.hop(copy_context().run, driving.throw, cancelled))
+
+
+async def _called_first(driving: Drive, cancelled: BaseException) -> None:
+    """A commit that was cancelled is done: its callbacks are called before the cancellation."""
+    callbacks, driving.callbacks = driving.callbacks, []
+    if not callbacks:
+        return
+    try:
+        await to_the_end(acall_back(callbacks))
+    except Exception as error:
+        cancelled.__cause__ = error
 
 
 async def _beside(driving: Drive, step: Any) -> Any:

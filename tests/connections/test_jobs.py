@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from cancellation import WAYS, interrupted
 
 from aorm import steps
-from aorm.connections import arun, atomic
+from aorm.connections import arun, atomic, on_commit
 from aorm.errors import OperationalError, PoolTimeout
+
 
 SLOW = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i FROM n) SELECT sum(i) FROM n"
 
@@ -165,3 +167,28 @@ def test_a_failing_connection_fails_the_job(configured, tmp_path):
         assert pool.state.size == 1
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+def test_callbacks_of_an_operations_own_block_are_called_when_it_committed(
+    configured, make_insert, make_numbers, way
+):
+    database = configured("sqlite", pool_size=1)
+
+    def saved(number, called):
+        yield from make_insert(database, number)
+        yield from steps.call(on_commit, lambda: called.append(number))
+
+    async def main():
+        for number in range(1, 100):
+            called = []
+            run = await interrupted(
+                lambda: arun(steps.in_block(saved(number, called)), database), way, number
+            )
+            committed = number in await arun(make_numbers(), database)
+            assert called == [number] * committed
+            if not run.interrupted:
+                return number
+        raise AssertionError("it never ended by itself")
+
+    assert asyncio.run(main()) > 2
