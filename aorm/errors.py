@@ -132,6 +132,10 @@ class ObjectNotUpdated(Exception):
     """A forced update found no row; the base of every `Model.NotUpdated`."""
 
 
+class StaleObjectError(ObjectNotUpdated, DatabaseError):
+    """The row of an object with a version was changed, or deleted, since it was loaded."""
+
+
 class EmptyResultSet(Exception):
     """A condition that no row can satisfy."""
 

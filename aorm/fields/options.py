@@ -25,6 +25,7 @@ from aorm.fields.constraints import UniqueConstraint
 from aorm.fields.lookup_registry import meanings_changed
 from aorm.fields.registry import Apps, current_apps, hooks
 from aorm.fields.rels import PathInfo
+from aorm.fields.version import VersionField
 from aorm.late import inspect
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ class Options:
         "all_parents",
         "total_unique_constraints",
         "_property_names",
+        "version_field",
+        "own_version_field",
     )
     MANAGER_PROPERTIES = ("managers", "managers_map", "base_manager", "default_manager")
     REVERSE_PROPERTIES = ("related_objects", "fields_map", "_relation_tree")
@@ -529,6 +532,16 @@ class Options:
     def pk_fields(self) -> list[Any]:
         """The columns of the primary key."""
         return list(self.pk.fields) if self.is_composite_pk else [self.pk]
+
+    @cached_property
+    def version_field(self) -> Any:
+        """The column that counts the changes of an object, or None; it may be a parent's."""
+        return next((f for f in self.concrete_fields if isinstance(f, VersionField)), None)
+
+    @cached_property
+    def own_version_field(self) -> Any:
+        """The same where it is in the model's own table."""
+        return next((f for f in self.local_concrete_fields if isinstance(f, VersionField)), None)
 
     @property
     def is_composite_pk(self) -> bool:

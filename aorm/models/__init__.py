@@ -50,6 +50,7 @@ from aorm.fields.various import (
     GenericIPAddressField,
     UUIDField,
 )
+from aorm.fields.version import VersionField
 from aorm.models import checking, functions, related  # noqa: F401  what declarations below refer to
 from aorm.models.base import DEFERRED, Model
 from aorm.models.cte import CTE, Lateral, with_cte
@@ -199,6 +200,7 @@ __all__ = [
     "Value",
     "ValueRange",
     "Variance",
+    "VersionField",
     "When",
     "Window",
     "WindowFrame",

@@ -239,6 +239,7 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         Raises:
             ValueError: the arguments contradict each other, or a related object is not saved.
             NotUpdated: a forced update found no row.
+            StaleObjectError: the model has a `VersionField`, and the row is of another version.
         """
         alias, database = place(using or write_alias(self))
         run(saving.save(self, alias, force_insert, force_update, update_fields), database)

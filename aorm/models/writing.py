@@ -219,6 +219,9 @@ class Writing(Returning):
             annotation = self._query.annotations.get(name, term)
             if getattr(annotation, "contains_aggregate", False):
                 raise FieldError(f"Cannot update when ordering by an aggregate: {annotation}")
+        version = self.model._meta.version_field
+        if version is not None and version.name not in kwargs:
+            kwargs = {**kwargs, version.name: F(version.name) + 1}
         queryset, parents = self._assigned(kwargs)
         self._result_cache = None
         database = connections[self._write_alias()]

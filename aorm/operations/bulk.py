@@ -13,6 +13,7 @@ from aorm.fields.base import Field, is_expression
 from aorm.fields.relations import is_composite_relation
 from aorm.operations.places import take_last_places
 from aorm.operations.saving import check_related, plan_of
+from aorm.operations.versions import refuse_any_stale
 from aorm.query.cases import Case, When
 from aorm.query.values import Value
 from aorm.sql.bulk import (
@@ -255,6 +256,8 @@ def _batches(
     fields, made = _columns(opts, objs, with_key)
     if conflict is not None and conflict.ignore:
         made = []
+    if conflict is not None and conflict.update and opts.version_field is not None:
+        made = [*made, opts.version_field]
     made = [*returned, *(field for field in made if field not in returned)]
     return bulk_inserter(opts, fields, made, dialect, conflict).batches(objs, batch_size)
 
@@ -398,15 +401,32 @@ def _bulk_update(
         return 0
     _check_related(model, objs, "bulk_update", fields)
     tables: dict[Any, list[Any]] = {}
+    version = model._meta.version_field
+    if version is not None:
+        # First, since it is there that rows are counted.
+        tables[version.model._meta.concrete_model._meta] = []
+        fields = [field for field in fields if field is not version]
     for field in fields:
         tables.setdefault(field.model._meta.concrete_model._meta, []).append(field)
     counted, *others = [
         list(bulk_updater(opts, part, dialect).statements(objs, batch_size))
         for opts, part in tables.items()
     ]
+    if version is not None:
+        updates = _update_versions(objs, _update(counted, others), version)
+        return (yield from in_block(updates, savepoint=False))
     if len(counted) == 1 and not others:
         return int((yield from perform(counted[0])))
     return (yield from in_block(_update(counted, others), savepoint=False))
+
+
+def _update_versions(objs: Sequence[Any], updates: Operation[int], version: Any) -> Operation[int]:
+    """Update rows that all have the versions of the objects."""
+    count = yield from updates
+    refuse_any_stale(objs, count)
+    for obj in {id(obj): obj for obj in objs}.values():
+        setattr(obj, version.attname, getattr(obj, version.attname) + 1)
+    return count
 
 
 def _update(counted: Sequence[Any], others: Sequence[Sequence[Any]]) -> Operation[int]:

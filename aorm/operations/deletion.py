@@ -18,7 +18,9 @@ from aorm.errors import ProtectedError, QueryValueError, RestrictedError
 from aorm.fields.on_delete import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SetTo
 from aorm.operations.prefetch import fetch_all
 from aorm.operations.routing import router
+from aorm.operations.saving import is_adding
 from aorm.operations.signals import post_delete, pre_delete, send_steps
+from aorm.operations.versions import claim_version
 from aorm.operations.writes import delete_many, delete_one
 from aorm.query.conditions import Q
 from aorm.sql.writes import deleter
@@ -108,6 +110,7 @@ def delete_instance(
     Raises:
         ValueError: the object has no key.
         ProtectedError, RestrictedError: another object stands in the way.
+        StaleObjectError: the object has a version, and its row is of another one.
     """
     model = type(instance)
     options = model._meta
@@ -117,8 +120,23 @@ def delete_instance(
             "attribute is set to None."
         )
     using = using or router.db_for_write(model, instance=instance)
+    version = options.version_field
+    if version is not None and version.attname in instance.__dict__ and not is_adding(instance):
+        deletion = _delete_unchanged(instance, version, using, keep_parents)
+        return (yield from in_block(deletion, savepoint=False))
     if _alone(model).plain:
         return (yield from _delete_one(instance, using))
+    collector = Collector(using, origin=instance)
+    yield from collector.collect([instance], keep_parents=keep_parents)
+    return (yield from collector.delete())
+
+
+def _delete_unchanged(
+    instance: Any, version: Any, using: str, keep_parents: bool
+) -> Operation[Deleted]:
+    """Delete an object whose row has the object's version."""
+    if not (keep_parents and version.model is not type(instance)._meta.concrete_model):
+        yield from claim_version(instance, version, using)
     collector = Collector(using, origin=instance)
     yield from collector.collect([instance], keep_parents=keep_parents)
     return (yield from collector.delete())

@@ -21,8 +21,10 @@ from aorm.fields.rels import ASSIGNED
 from aorm.operations.places import take_last_place
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.operations.signals import post_save, pre_save, send_steps
+from aorm.operations.versions import refuse_in_block, update_version
 from aorm.operations.writes import insert, store, update
 from aorm.sql.dialect import Dialect
+from aorm.sql.versions import counting_updater
 from aorm.sql.writes import Updater, key_sql, saving_inserter, saving_updater, updater
 from aorm.steps import Doing, Operation, Rest, Single, call, fetch, in_block
 
@@ -45,6 +47,7 @@ class Plan:
         pk_by_default: each column of the primary key has a default, so that a new instance is
             inserted without trying an update.
         order: the columns that objects have in common which are ordered together, or None.
+        version: the column that counts changes, where this table has it.
         named, parts: what `update_fields` may name, by the names: see `attnames` and `part`.
     """
 
@@ -64,6 +67,7 @@ class Plan:
         "settling",
         "signals",
         "stored",
+        "version",
     )
 
     def __init__(self, model: Any) -> None:
@@ -81,6 +85,7 @@ class Plan:
         )
         self.parents = bool(self.options.parents)
         self.order = group_attnames(self.options)
+        self.version = self.options.own_version_field
         self.pk = None if options.is_composite_pk else self.options.pk.attname
         self.pk_by_default = all(
             field.has_default() or field.has_db_default() for field in self.options.pk_fields
@@ -89,7 +94,8 @@ class Plan:
         auto = self.options.auto_field
         self.auto = auto if auto is not None and auto in self.options.pk_fields else None
         self.signals = not options.auto_created
-        self.plain = self.key_is_made and not (self.pk_by_default or self.parents or self.settling)
+        more = self.parents or self.settling or self.order or self.version is not None
+        self.plain = self.key_is_made and not (self.pk_by_default or more)
         self.parts: dict[Any, Updater] = {}
         self.named: dict[frozenset[str], frozenset[str]] = {}
 
@@ -109,8 +115,8 @@ class Plan:
             )
         return found
 
-    def part(self, names: frozenset[str], dialect: Dialect) -> Updater:
-        """The UPDATE of those columns of the table that are named, made once."""
+    def part(self, names: frozenset[str] | None, dialect: Dialect) -> Updater:
+        """The UPDATE of those columns of the table that are named (None: all), made once."""
         found = self.parts.get((names, dialect))
         if found is None:
             local = self.options.local_concrete_fields
@@ -119,10 +125,13 @@ class Plan:
                 for field in local
                 if not field.generated
                 and field not in self.options.pk_fields
-                and (field.name in names or field.attname in names)
+                and (names is None or field.name in names or field.attname in names)
             ]
             made = [field for field in local if field.generated]
-            found = updater(self.options, chosen, dialect, made if chosen else ())
+            if self.version is None:
+                found = updater(self.options, chosen, dialect, made if chosen else ())
+            else:
+                found = counting_updater(self.options, chosen, dialect, self.version, made)
             self.parts[names, dialect] = found
         return found
 
@@ -232,6 +241,11 @@ def _database(held: dict[str, Any]) -> str | None:
     state = held.get("_own_state") or held.get("_loaded")
     db: str | None = None if state is None else state.db
     return db
+
+
+def is_adding(instance: Any) -> bool:
+    """Whether an instance has no row yet, as far as is known."""
+    return _adding(instance.__dict__)
 
 
 def _adding(held: dict[str, Any]) -> bool:
@@ -501,22 +515,36 @@ def _save_table(
         if pk_set and plan.auto is not None:
             _settle_type(instance, plan.auto)
         return False
-    writer = (
-        plan.part(update_fields, dialect)
-        if update_fields
-        else saving_updater(plan.options, dialect)
-    )
-    looks = instance._meta.select_on_save and not (force_update or update_fields)
-    if looks or not writer.fields:
-        updated = yield from _look_and_update(instance, plan, dialect, writer, update_fields)
+    if plan.version is not None:
+        updated = yield from _update_version(instance, plan, dialect, update_fields)
     else:
-        updated = yield from update(writer, instance)
+        writer = (
+            plan.part(update_fields, dialect)
+            if update_fields
+            else saving_updater(plan.options, dialect)
+        )
+        looks = instance._meta.select_on_save and not (force_update or update_fields)
+        if looks or not writer.fields:
+            updated = yield from _look_and_update(instance, plan, dialect, writer, update_fields)
+        else:
+            updated = yield from update(writer, instance)
     if not updated:
         if force_update or update_fields:
             yield from _refuse(instance, force_update)
         if plan.order is not None:
             yield from take_last_place(plan.options.model, instance, plan.order, db)
         yield from insert(saving_inserter(plan.options, dialect, True), instance)
+    return updated
+
+
+def _update_version(
+    instance: Any, plan: Plan, dialect: Dialect, update_fields: Any
+) -> Operation[bool]:
+    """Update a row that has the instance's version; whether there was one to look for."""
+    writer = plan.part(update_fields or None, dialect)
+    updated = yield from update_version(writer, instance, plan.version)
+    if not updated and not _adding(instance.__dict__):
+        yield from refuse_in_block(instance, plan.version)
     return updated
 
 

@@ -31,6 +31,7 @@ from aorm.sql.writes import (
     has_default_keyword,
     key_sql,
     names,
+    next_version,
     returning_sql,
     step,
     written,
@@ -132,7 +133,8 @@ class BulkInserter:
         dialect = self.dialect
         # A row of nothing is one of a key that the database makes.
         columns = names(self.fields or self.opts.pk_fields, dialect)
-        tail = conflict_sql(self.conflict, dialect) + returning_sql(returning, dialect)
+        version = self.opts.version_field
+        tail = conflict_sql(self.conflict, dialect, version) + returning_sql(returning, dialect)
         return f"INSERT INTO {dialect.quote(self.opts.db_table)} ({columns}) {source}{tail}"
 
     def batches(self, objs: Sequence[Any], size: int | None = None) -> Iterator[Batch]:
@@ -237,7 +239,10 @@ class BulkUpdater:
         self.opts = opts
         self.dialect = dialect
         self.fields = tuple(fields)
+        self.version = opts.own_version_field
         self.keys = tuple(opts.pk_fields)
+        if self.version is not None:
+            self.keys += (self.version,)
         both = (*self.keys, *self.fields)
         self.width = len(both)
         self.columns = instance_columns((), dialect, False, both)
@@ -258,6 +263,8 @@ class BulkUpdater:
             f"{quote(field.column)} = v.{name}"
             for field, name in zip(self.fields, columns[count:], strict=True)
         )
+        if self.version is not None:
+            changes = ", ".join(filter(None, (changes, next_version(self.version, self.dialect))))
         where = " AND ".join(
             f"{table}.{quote(field.column)} = v.{name}"
             for field, name in zip(self.keys, columns[:count], strict=True)
@@ -308,6 +315,8 @@ class BulkUpdater:
                 text, bound = written(value, field, self.opts, self.dialect, len(params) + 1, False)
                 parts.append(f"{self.dialect.quote(field.column)} = {text}")
                 params.extend(bound)
+            if self.version is not None:
+                parts.append(next_version(self.version, self.dialect))
             where = key_sql(self.keys, self.dialect, len(params) + 1)
             table = self.dialect.quote(self.opts.db_table)
             sql = f"UPDATE {table} SET {', '.join(parts)} WHERE {where}"

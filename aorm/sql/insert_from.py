@@ -49,7 +49,7 @@ def _compile(query: Query, insertion: Insertion, dialect: Dialect) -> Compiled:
         return Compiled("", tuple, empty=True)
     columns = names((*insertion.filled, *insertion.fields), dialect).replace("%", "%%")
     table = str(dialect.quote(opts.db_table)).replace("%", "%%")
-    tail = conflict_sql(insertion.conflict, dialect).replace("%", "%%")
+    tail = conflict_sql(insertion.conflict, dialect, opts.version_field).replace("%", "%%")
     first = query.slots + len(insertion.filled)
     returned, slots, decode = insertion.returned, first, None
     if returned is not None:

@@ -42,14 +42,23 @@ def names(fields: Iterable[Field[Any]], dialect: Dialect) -> str:
     return ", ".join(dialect.quote(field.column) for field in fields)
 
 
-def conflict_sql(conflict: Conflict | None, dialect: Dialect) -> str:
-    """The ON CONFLICT clause, with a space before it."""
+def next_version(version: Field[Any], dialect: Dialect) -> str:
+    """The assignment that counts the version of a row up."""
+    column = dialect.quote(version.column)
+    return f"{column} = {dialect.quote(version.model._meta.db_table)}.{column} + 1"
+
+
+def conflict_sql(conflict: Conflict | None, dialect: Dialect, version: Any = None) -> str:
+    """The ON CONFLICT clause, with a space before it; `version` is counted where it updates."""
     if conflict is None:
         return ""
     if conflict.ignore:
         return " ON CONFLICT DO NOTHING"
-    quoted = [dialect.quote(field.column) for field in conflict.update]
-    changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in quoted)
+    quoted = [dialect.quote(field.column) for field in conflict.update if field is not version]
+    parts = [f"{column} = EXCLUDED.{column}" for column in quoted]
+    if version is not None:
+        parts.append(next_version(version, dialect))
+    changes = ", ".join(parts)
     return f" ON CONFLICT({names(conflict.unique, dialect)}) DO UPDATE SET {changes}"
 
 
@@ -132,7 +141,8 @@ class Inserter:
             if fields
             else ("DEFAULT VALUES")
         )
-        tail = conflict_sql(self.conflict, dialect) + returning_sql(returning, dialect)
+        version = self.opts.version_field
+        tail = conflict_sql(self.conflict, dialect, version) + returning_sql(returning, dialect)
         return f"INSERT INTO {dialect.quote(self.opts.db_table)} {what}{tail}"
 
     def statement(self, instance: Any) -> tuple[Statement, Sequence[Field[Any]]]:
@@ -254,12 +264,23 @@ class Updater:
         self.returning = tuple(
             field for field in returning if not field.generated or _uses(field, self.fields)
         )
-        self.keys = tuple(opts.pk_fields)
+        self.keys = self._keys(opts)
         marks = [dialect.parameter(i + 1, field) for i, field in enumerate(self.fields)]
         self.sql = self._sql(self.fields, marks, len(marks) + 1, self.returning)
         self.params = instance_values(self.fields, dialect, False, self.keys)
         self.key = instance_values((), dialect, False, self.keys)
         self.store = storing(self.returning, dialect)
+
+    def _keys(self, opts: Any) -> tuple[Field[Any], ...]:
+        """What names the row."""
+        return tuple(opts.pk_fields)
+
+    def _changes(self, fields: Sequence[Field[Any]], values: Sequence[str]) -> list[str]:
+        """The assignments of these values."""
+        return [
+            f"{self.dialect.quote(field.column)} = {value}"
+            for field, value in zip(fields, values, strict=True)
+        ]
 
     def _sql(
         self,
@@ -269,10 +290,7 @@ class Updater:
         returning: Sequence[Field[Any]],
     ) -> str:
         dialect = self.dialect
-        changes = ", ".join(
-            f"{dialect.quote(field.column)} = {value}"
-            for field, value in zip(fields, values, strict=True)
-        )
+        changes = ", ".join(self._changes(fields, values))
         where = key_sql(self.keys, dialect, first)
         tail = returning_sql(returning, dialect)
         return f"UPDATE {dialect.quote(self.opts.db_table)} SET {changes} WHERE {where}{tail}"

@@ -130,7 +130,7 @@ async def test_bulk_update_keeps_to_the_conditions_of_its_queryset(ask, album):
 def test_a_relation_that_does_not_exist_is_refused():
     with (
         aorm.isolate_apps("related"),
-        pytest.raises(FieldDoesNotExist, match="no field named 'allbum'.*its fields are name"),
+        pytest.raises(FieldDoesNotExist, match=r"no field named 'allbum'.*its fields are name"),
     ):
 
         class Lost(models.Model):
