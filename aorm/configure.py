@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aorm import schema
 from aorm.conf import settings
 from aorm.connections import Database, connections
 from aorm.errors import ImproperlyConfigured
@@ -18,6 +19,7 @@ from aorm.sql.dialects.sqlite import SQLITE
 
 DIALECTS: dict[str, Dialect] = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 _KEEP: Any = object()
+Database.schema_tools = schema
 
 
 def configure(

@@ -82,7 +82,8 @@ class Atomic:
         if outer is not None:
             side = sync_side(outer.transaction)
             return self._entered(database, side.open(outer, self.savepoint, self, place))
-        pool = database.sync_pool or database.make_sync_pool()
+        source = self._source(database)
+        pool = source.sync_pool or source.make_sync_pool()
         connection = pool.take()
         try:
             transaction = begin(database, pool, connection, self._begin(database), self, place)
@@ -111,7 +112,8 @@ class Atomic:
             side = async_side(outer.transaction)
             opened = await side.open(outer, self.savepoint, self, place)
             return self._entered_by_task(database, opened)
-        pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
+        source = self._source(database)
+        pool = source.async_pools.get(lazy.running_loop()) or source.make_async_pool()
         connection = pool.take() or await pool.acquire()
         try:
             begun = self._begin(database)
@@ -158,6 +160,10 @@ class Atomic:
                 f" began at {outer.transaction.root.where}"
             )
         return database, outer
+
+    def _source(self, database: Database) -> Database:
+        """Whose connection a transaction begins on."""
+        return database
 
     def _begin(self, database: Database) -> str:
         if database.vendor == "sqlite" and (self.isolation or "serializable") != "serializable":

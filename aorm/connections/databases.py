@@ -84,6 +84,9 @@ class Database:
         self._lock = threading.Lock()
         _all_databases.add(self)
 
+    #: What makes schema editors and introspections of a database; see `aorm.schema`.
+    schema_tools: Any = None
+
     #: Whether it stands for one transaction: see `bound`.
     is_bound = False
 
@@ -128,6 +131,34 @@ class Database:
         """What the dialect writes after some types."""
         return self.dialect.data_types_suffix
 
+    def schema_editor(self, collect_sql: bool = False, atomic: bool = True) -> Any:
+        """What changes tables, `with` or `async with`: see `aorm.schema.SchemaEditor`."""
+        return self.schema_tools.SchemaEditor(self, collect_sql, atomic)
+
+    @property
+    def introspection(self) -> Any:
+        """What the database says about its tables: see `aorm.schema.Introspection`."""
+        return self.schema_tools.Introspection(self)
+
+    @property
+    def features(self) -> Any:
+        """What the database can do, in Django's words: see `aorm.schema.Features`."""
+        return self.schema_tools.Features(self)
+
+    def twin(self, **options: Any) -> Database:
+        """The same database over connections with other options, in pools of its own."""
+        twin = object.__new__(Database)
+        twin.__dict__.update(
+            self.__dict__,
+            address=self.address.replaced(**options),
+            sync_pool=None,
+            async_pools={},
+            origin=self,  # an in-memory database lives as long as that
+            _lock=threading.Lock(),
+        )
+        _all_databases.add(twin)
+        return twin
+
     # --- pools ------------------------------------------------------------------------
 
     def make_sync_pool(self) -> Pool:
@@ -154,7 +185,7 @@ class Database:
     def _opener(self, driver: str, name: str) -> Callable[[], Any]:
         functions: Iterable[Any] = getattr(self.dialect, "connection_functions", ())
         opener: Callable[[], Any] = getattr(lazy.driver(driver), name)(
-            self.address, functions, self
+            self.address, functions, self.__dict__.get("origin", self)
         )
         return opener
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
@@ -131,6 +132,12 @@ class Address:
 
     def __getitem__(self, option: str) -> Any:
         return self.options[option]
+
+    def replaced(self, **options: Any) -> Address:
+        """The same place with other options; an in-memory database is the same one."""
+        twin = copy.copy(self)
+        twin.options = {**self.options, **options}
+        return twin
 
     @property
     def patience(self) -> float | None:

@@ -163,7 +163,23 @@ class BaseConstraint(ExpressionHolder):
         return f"<{type(self).__qualname__}: {parts}>"
 
 
-class CheckConstraint(BaseConstraint):
+class _WrittenConstraint(BaseConstraint):
+    """A constraint whose SQL the schema editor knows."""
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
+        """The constraint as a part of CREATE TABLE; None where it is none."""
+        return schema_editor.constraint_sql(model, self)
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        """The statement that adds the constraint; None where the database has none such."""
+        return schema_editor.add_constraint_sql(model, self)
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
+        """The statement that drops the constraint; None where the database has none such."""
+        return schema_editor.drop_constraint_sql(model, self)
+
+
+class CheckConstraint(_WrittenConstraint):
     """A condition that each row meets.
 
     Args:
@@ -201,7 +217,7 @@ class CheckConstraint(BaseConstraint):
         return self._described(condition=str(self.condition), name=repr(self.name))
 
 
-class UniqueConstraint(BaseConstraint):
+class UniqueConstraint(_WrittenConstraint):
     """Values that no two rows have alike.
 
     Args:

@@ -121,6 +121,14 @@ class Index(ExpressionHolder):
             name = f"D{name[1:]}"
         self.name = name
 
+    def create_sql(self, model: Any, schema_editor: Any, using: str = "", **options: Any) -> Any:
+        """The statement that makes the index; `using` is the method, where it is not the usual."""
+        return schema_editor.index_sql(model, self, using, **options)
+
+    def remove_sql(self, model: Any, schema_editor: Any, **options: Any) -> Any:
+        """The statement that drops the index."""
+        return schema_editor.drop_index_sql(model, self, **options)
+
     def deconstruct(self) -> Deconstructed:
         """What makes this index again: the path of its class, args and kwargs."""
         kwargs: dict[str, Any] = {"name": self.name}

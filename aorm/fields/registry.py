@@ -75,6 +75,38 @@ class Hooks:
 hooks = Hooks()
 
 
+class AppConfig:
+    """The models of one label."""
+
+    def __init__(self, registry: Apps, label: str) -> None:
+        self.apps = registry
+        self.label = self.name = label
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """The models by lower-case name."""
+        return self.apps.all_models[self.label]
+
+    @models.setter
+    def models(self, models: dict[str, Any]) -> None:
+        self.apps.all_models[self.label] = models
+        self.apps.clear_cache()
+
+    def get_models(
+        self, include_auto_created: bool = False, include_swapped: bool = False
+    ) -> list[Any]:
+        """The models in the order of their definition."""
+        every = self.apps.get_models(include_auto_created, include_swapped)
+        return [model for model in every if model._meta.app_label == self.label]
+
+    def get_model(self, model_name: str) -> Any:
+        """The model of this name in any case; LookupError without one."""
+        return self.apps.get_model(self.label, model_name)
+
+    def __repr__(self) -> str:
+        return f"<AppConfig: {self.label}>"
+
+
 class Apps:
     """The models that know each other by name."""
 
@@ -143,6 +175,23 @@ class Apps:
         )
 
     get_registered_model = get_model
+
+    @property
+    def app_configs(self) -> dict[str, AppConfig]:
+        """What there is of models, by label."""
+        return {
+            label: AppConfig(self, label) for label, models in self.all_models.items() if models
+        }
+
+    def get_app_config(self, app_label: str) -> AppConfig:
+        """The models of one label; LookupError where it has none."""
+        try:
+            return self.app_configs[app_label]
+        except KeyError:
+            known = listed(self.app_configs)
+            raise LookupError(
+                f"No app with label {app_label!r} has models; there are {known}."
+            ) from None
 
     def get_models(
         self, include_auto_created: bool = False, include_swapped: bool = False

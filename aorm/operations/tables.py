@@ -25,4 +25,4 @@ def drop_tables_operation(models: Iterable[Any], dialect: Dialect) -> Operation[
 
 def _all(statements: Sequence[str]) -> Operation[None]:
     for statement in statements:
-        yield from execute(statement)
+        yield from execute(str(statement))  # drivers want no subclass

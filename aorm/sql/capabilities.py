@@ -28,6 +28,7 @@ class Capabilities(Record):
     virtual_generated_columns: bool = True
     stored_generated_columns: bool = True
     comments: bool = False
+    tablespaces: bool = False
     inline_foreign_keys_only: bool = False  # no ALTER TABLE .. ADD CONSTRAINT
     aggregate_order_by: bool = False
     distinct_on_many: bool = False

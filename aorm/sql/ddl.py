@@ -18,6 +18,7 @@ from aorm.fields.relations import is_composite_relation
 from aorm.query.expressions import Value
 from aorm.sql.ddl_indexes import (
     constraint_index,
+    create_index,
     field_indexes,
     index_sql,
     table_constraint,
@@ -27,6 +28,7 @@ from aorm.sql.dialect import Dialect
 from aorm.sql.embedded import inline_sql
 from aorm.sql.literals import literal, text_literal
 from aorm.sql.names import derived_name, own_name
+from aorm.sql.statements import SchemaStatement
 from aorm.sql.writes import names
 
 # --- which tables, in which order ------------------------------------------------
@@ -110,21 +112,22 @@ def column_sql(model: Any, field: Any, dialect: Dialect) -> str | None:
         parts.append(_generated(model, field, dialect))
     elif not field.null or field.primary_key:
         parts.append("NOT NULL")
-    parts.extend(_key_parts(field, dialect))
+    parts.extend(_key_parts(model, field, dialect))
     if parameters["check"]:
         parts.append(f"CHECK ({parameters['check']})")
-    if dialect.capabilities.inline_foreign_keys_only and _is_watched(field):
+    if dialect.capabilities.inline_foreign_keys_only and is_watched(field):
         parts.append(_references(field, dialect))
     return " ".join(parts)
 
 
-def _key_parts(field: Any, dialect: Dialect) -> Iterator[str]:
+def _key_parts(model: Any, field: Any, dialect: Dialect) -> Iterator[str]:
     if field.primary_key:
         yield "PRIMARY KEY"
     elif field.unique:
         yield "UNIQUE"
     if field.primary_key or field.unique:
-        space = tablespace_sql(field.db_tablespace, dialect, "USING INDEX ")
+        place = field.db_tablespace or model._meta.db_tablespace
+        space = tablespace_sql(place, dialect, "USING INDEX ")
         if space:
             yield space.strip()
     suffix = field.db_type_suffix(connection=dialect)
@@ -150,7 +153,8 @@ def _generated(model: Any, field: Any, dialect: Dialect) -> str:
 # --- foreign keys ----------------------------------------------------------------
 
 
-def _is_watched(field: Any) -> bool:
+def is_watched(field: Any) -> bool:
+    """Whether the database sees to it that what a field refers to is there."""
     return bool(field.is_relation and field.remote_field and getattr(field, "db_constraint", False))
 
 
@@ -177,15 +181,27 @@ def composite_key_sql(model: Any, field: Any, dialect: Dialect) -> str:
     )
 
 
-def foreign_key_sql(model: Any, field: Any, dialect: Dialect) -> str:
+def foreign_key_sql(model: Any, field: Any, dialect: Dialect) -> SchemaStatement:
     """The statement that adds the constraint of a foreign key."""
     target = field.target_field
-    table = model._meta.db_table
     suffix = f"_fk_{own_name(target.model._meta.db_table)}_{target.column}"
-    name = dialect.quote(derived_name(table, [field.column], suffix, dialect))
-    return (
-        f"ALTER TABLE {dialect.quote(table)} ADD CONSTRAINT {name} "
-        f"FOREIGN KEY ({dialect.quote(field.column)}) {_references(field, dialect)}"
+    name = dialect.quote(derived_name(model._meta.db_table, [field.column], suffix, dialect))
+    added = (
+        f"ADD CONSTRAINT {name} FOREIGN KEY ({dialect.quote(field.column)})"
+        f" {_references(field, dialect)}"
+    )
+    return _key_statement(model, field, added, dialect)
+
+
+def _key_statement(model: Any, field: Any, added: str, dialect: Dialect) -> SchemaStatement:
+    table = model._meta.db_table
+    own = field.local_related_fields
+    return SchemaStatement(
+        f"ALTER TABLE {dialect.quote(table)} {added}",
+        table=table,
+        columns=tuple(each.column for each in own),
+        target=field.related_model._meta.db_table,
+        target_columns=tuple(each.column for each in field.foreign_related_fields),
     )
 
 
@@ -194,47 +210,80 @@ def foreign_key_sql(model: Any, field: Any, dialect: Dialect) -> str:
 
 def table_sql(model: Any, dialect: Dialect) -> list[str]:
     """The statements that make a table and its indexes, without separate foreign keys."""
+    return [
+        create_table_sql(model, dialect),
+        *comments_sql(model, dialect),
+        *together_indexes(model, dialect),
+        *model_indexes(model, dialect),
+        *unique_indexes(model, dialect),
+    ]
+
+
+def create_table_sql(model: Any, dialect: Dialect, table: str | None = None) -> str:
+    """CREATE TABLE; `table` is another name than the model's."""
     opts = model._meta
-    fields = opts.local_concrete_fields
-    parts = [text for field in fields if (text := column_sql(model, field, dialect))]
+    columns = (column_sql(model, field, dialect) for field in opts.local_concrete_fields)
+    parts = [text for text in columns if text]
     if opts.is_composite_pk:
         parts.append(f"PRIMARY KEY ({names(opts.pk_fields, dialect)})")
     inline = dialect.capabilities.inline_foreign_keys_only
-    together = [_together(model, group, dialect) for group in opts.unique_together]
     if not inline:
-        parts.extend(f"CONSTRAINT {name} UNIQUE ({columns})" for name, columns in together)
+        parts.extend(together_constraint(model, group, dialect) for group in opts.unique_together)
     parts.extend(
         text for each in opts.constraints if (text := table_constraint(model, each, dialect))
     )
     if inline:
         parts.extend(composite_key_sql(model, field, dialect) for field in composite_keys(model))
-    table = dialect.quote(opts.db_table)
     space = tablespace_sql(opts.db_tablespace, dialect)
-    statements = [f"CREATE TABLE {table} ({', '.join(parts)}){space}"]
-    if inline:
-        statements.extend(
-            f"CREATE UNIQUE INDEX {name} ON {table} ({columns})" for name, columns in together
-        )
-    statements.extend(_comments(model, dialect))
-    for field in fields:
+    return f"CREATE TABLE {dialect.quote(table or opts.db_table)} ({', '.join(parts)}){space}"
+
+
+def model_indexes(model: Any, dialect: Dialect) -> Iterator[SchemaStatement]:
+    """The statements that make the indexes of the fields, and those of `Meta.indexes`."""
+    for field in model._meta.local_concrete_fields:
         if field.db_type(dialect) is not None:
-            statements.extend(field_indexes(model, field, dialect))
-    statements.extend(index_sql(model, index, dialect) for index in opts.indexes)
-    statements.extend(
-        text for each in opts.constraints if (text := constraint_index(model, each, dialect))
-    )
-    return statements
+            yield from field_indexes(model, field, dialect)
+    for index in model._meta.indexes:
+        yield index_sql(model, index, dialect)
+
+
+def unique_indexes(model: Any, dialect: Dialect) -> Iterator[SchemaStatement]:
+    """The statements for the unique constraints that have to be indexes."""
+    for constraint in model._meta.constraints:
+        made = constraint_index(model, constraint, dialect)
+        if made is not None:
+            yield made
+
+
+def together_indexes(model: Any, dialect: Dialect) -> Iterator[SchemaStatement]:
+    """`unique_together` as indexes, where a table cannot be given constraints later."""
+    if dialect.capabilities.inline_foreign_keys_only:
+        for group in model._meta.unique_together:
+            yield together_index(model, group, dialect)
+
+
+def together_index(model: Any, group: Iterable[str], dialect: Dialect) -> SchemaStatement:
+    """One entry of `unique_together` as a unique index."""
+    name, columns = _together(model, group, dialect)
+    return create_index(name, model, f"({columns})", dialect, unique=True)
+
+
+def together_constraint(model: Any, group: Iterable[str], dialect: Dialect) -> str:
+    """One entry of `unique_together` as a part of CREATE TABLE."""
+    name, columns = _together(model, group, dialect)
+    return f"CONSTRAINT {dialect.quote(name)} UNIQUE ({columns})"
 
 
 def _together(model: Any, group: Iterable[str], dialect: Dialect) -> tuple[str, str]:
-    """The quoted name and the columns of one entry of `unique_together`."""
+    """The name and the quoted columns of one entry of `unique_together`."""
     fields = [model._meta.get_field(name) for name in group]
     columns = [field.column for field in fields]
     name = derived_name(model._meta.db_table, columns, "_uniq", dialect)
-    return dialect.quote(name), names(fields, dialect)
+    return name, names(fields, dialect)
 
 
-def _comments(model: Any, dialect: Dialect) -> Iterator[str]:
+def comments_sql(model: Any, dialect: Dialect) -> Iterator[str]:
+    """The statements that comment the table and its columns."""
     if not dialect.capabilities.comments:
         return
     opts = model._meta
@@ -251,20 +300,19 @@ def create_sql(models: Iterable[Any], dialect: Dialect) -> list[str]:
     """The statements that make the tables of these models."""
     ordered = in_order(with_tables(models))
     statements = [text for model in ordered for text in table_sql(model, dialect)]
-    if not dialect.capabilities.inline_foreign_keys_only:
-        statements.extend(
-            foreign_key_sql(model, field, dialect)
-            for model in ordered
-            for field in foreign_keys(model)
-            if _is_watched(field) and field.db_type(dialect) is not None
-        )
-        statements.extend(
-            f"ALTER TABLE {dialect.quote(model._meta.db_table)}"
-            f" ADD {composite_key_sql(model, field, dialect)}"
-            for model in ordered
-            for field in composite_keys(model)
-        )
-    return statements
+    return statements + [text for model in ordered for text in keys_sql(model, dialect)]
+
+
+def keys_sql(model: Any, dialect: Dialect) -> Iterator[SchemaStatement]:
+    """The statements that add a model's foreign keys to its table, which is there."""
+    if dialect.capabilities.inline_foreign_keys_only:
+        return
+    for field in foreign_keys(model):
+        if is_watched(field) and field.db_type(dialect) is not None:
+            yield foreign_key_sql(model, field, dialect)
+    for field in composite_keys(model):
+        text = composite_key_sql(model, field, dialect)
+        yield _key_statement(model, field, f"ADD {text}", dialect)
 
 
 def drop_sql(models: Iterable[Any], dialect: Dialect) -> list[str]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from aorm.conf import settings
 from aorm.fields.constraints import CheckConstraint, UniqueConstraint
 from aorm.fields.indexes import Index
 from aorm.query.expressions import F, OrderBy
 from aorm.sql.dialect import Dialect
 from aorm.sql.embedded import inline_sql
 from aorm.sql.names import derived_name
+from aorm.sql.statements import SchemaStatement
 from aorm.sql.writes import names
 
 # What LIKE 'abc%' can use in a database whose texts are ordered by a language.
@@ -24,7 +26,18 @@ _PATTERN_CLASSES = {"varchar": "varchar_pattern_ops", "text": "text_pattern_ops"
 
 def condition_sql(condition: Any, model: Any, dialect: Dialect) -> str:
     """The WHERE of a partial index, with a space before it."""
-    return f" WHERE {inline_sql(condition, model, dialect)}" if condition else ""
+    if not condition:
+        return ""
+    text = inline_sql(condition, model, dialect)
+    return f" WHERE ({text})" if _is_compound(condition) else f" WHERE {text}"
+
+
+def _is_compound(condition: Any) -> bool:
+    """Whether a Q consists of several conditions."""
+    children = condition.children
+    if len(children) == 1 and hasattr(children[0], "children"):
+        return _is_compound(children[0])
+    return len(children) > 1 and not condition.negated
 
 
 def include_sql(field_names: Sequence[str], model: Any, dialect: Dialect) -> str:
@@ -36,25 +49,38 @@ def include_sql(field_names: Sequence[str], model: Any, dialect: Dialect) -> str
 
 def tablespace_sql(name: str | None, dialect: Dialect, before: str = "") -> str:
     """The TABLESPACE clause, with a space before it."""
-    if not name or not getattr(dialect.capabilities, "tablespaces", False):
+    if not name or not dialect.capabilities.tablespaces:
         return ""
     return f" {before}TABLESPACE {dialect.quote(name)}"
 
 
 def create_index(
-    name: str, table: str, what: str, dialect: Dialect, *, unique: bool = False, using: str = ""
-) -> str:
+    name: str, model: Any, what: str, dialect: Dialect, *, unique: bool = False, using: str = ""
+) -> SchemaStatement:
     """CREATE INDEX; `what` is everything behind the name of the table."""
     kind = "UNIQUE INDEX" if unique else "INDEX"
     method = f" USING {using}" if using else ""
-    return f"CREATE {kind} {dialect.quote(name)} ON {dialect.quote(table)}{method} {what}"
+    table = model._meta.db_table
+    columns = tuple(
+        field.column
+        for field in model._meta.local_concrete_fields
+        if field.column and dialect.quote(field.column) in what
+    )
+    text = f"CREATE {kind} {dialect.quote(name)} ON {dialect.quote(table)}{method} {what}"
+    return SchemaStatement(text, table=table, name=dialect.quote(name), columns=columns)
+
+
+def drop_index(name: str, model: Any, dialect: Dialect) -> SchemaStatement:
+    """DROP INDEX, where it exists."""
+    text = f"DROP INDEX IF EXISTS {dialect.quote(name)}"
+    return SchemaStatement(text, table=model._meta.db_table, name=dialect.quote(name))
 
 
 # --- indexes ---------------------------------------------------------------------
 
 
-def index_sql(model: Any, index: Index, dialect: Dialect) -> str:
-    """The statement that makes an index of `Meta.indexes`."""
+def index_sql(model: Any, index: Index, dialect: Dialect, using: str = "") -> SchemaStatement:
+    """The statement that makes an index of `Meta.indexes`; `using` is a method of its own."""
     what = _key_sql(model, index.fields_orders, index.expressions, index.opclasses, dialect)
     what += include_sql(index.include, model, dialect)
     options = getattr(index, "get_with_params", None)
@@ -63,8 +89,11 @@ def index_sql(model: Any, index: Index, dialect: Dialect) -> str:
     what += tablespace_sql(index.db_tablespace or _one_tablespace(model, index), dialect)
     what += condition_sql(index.condition, model, dialect)
     # PostgreSQL's kinds of indexes, which alone have options, are named by their suffix.
-    method = "" if options is None else index.suffix
-    return create_index(index.name, model._meta.db_table, what, dialect, using=method)
+    table = model._meta.db_table
+    columns = [model._meta.get_field(field).column for field, _ in index.fields_orders]
+    name = index.name or derived_name(table, columns, "", dialect)
+    method = using or ("" if options is None else index.suffix)
+    return create_index(name, model, what, dialect, using=method)
 
 
 def _one_tablespace(model: Any, index: Index) -> str:
@@ -73,7 +102,7 @@ def _one_tablespace(model: Any, index: Index) -> str:
         field = model._meta.get_field(index.fields_orders[0][0])
         if field.db_tablespace:
             return str(field.db_tablespace)
-    return str(model._meta.db_tablespace or "")
+    return settings.DEFAULT_INDEX_TABLESPACE or str(model._meta.db_tablespace or "")
 
 
 def _key_sql(
@@ -132,18 +161,18 @@ def _order(term: OrderBy) -> str:
     return order
 
 
-def field_indexes(model: Any, field: Any, dialect: Dialect) -> Iterator[str]:
+def field_indexes(model: Any, field: Any, dialect: Dialect) -> Iterator[SchemaStatement]:
     """The statements for `db_index`, and for LIKE where the database needs an index for that."""
     table = model._meta.db_table
     if field.db_index and not field.unique:
         name = derived_name(table, [field.column], "", dialect)
         what = f"({dialect.quote(field.column)})"
         what += tablespace_sql(field.db_tablespace or model._meta.db_tablespace, dialect)
-        yield create_index(name, table, what, dialect)
+        yield create_index(name, model, what, dialect)
     pattern = _pattern_class(field, dialect)
     if pattern:
         name = derived_name(table, [field.column], "_like", dialect)
-        yield create_index(name, table, f"({dialect.quote(field.column)} {pattern})", dialect)
+        yield create_index(name, model, f"({dialect.quote(field.column)} {pattern})", dialect)
 
 
 def _pattern_class(field: Any, dialect: Dialect) -> str | None:
@@ -200,7 +229,7 @@ def _nulls(constraint: Any) -> str:
     return " NULLS DISTINCT" if constraint.nulls_distinct else " NULLS NOT DISTINCT"
 
 
-def constraint_index(model: Any, constraint: Any, dialect: Dialect) -> str | None:
+def constraint_index(model: Any, constraint: Any, dialect: Dialect) -> SchemaStatement | None:
     """The statement for a unique constraint that has to be an index; None where it has not."""
     if not isinstance(constraint, UniqueConstraint):
         return None
@@ -211,4 +240,4 @@ def constraint_index(model: Any, constraint: Any, dialect: Dialect) -> str | Non
     what += include_sql(constraint.include, model, dialect)
     what += _nulls(constraint)
     what += condition_sql(constraint.condition, model, dialect)
-    return create_index(constraint.name, model._meta.db_table, what, dialect, unique=True)
+    return create_index(constraint.name, model, what, dialect, unique=True)

@@ -16,8 +16,9 @@ from aorm.models.checking import (
 )
 from aorm.query.expressions import Expression, F, OrderBy
 from aorm.query.lookup import Lookup
-from aorm.sql.ddl_indexes import condition_sql, expression_key, include_sql
+from aorm.sql.ddl_indexes import expression_key, include_sql
 from aorm.sql.dialect import Dialect
+from aorm.sql.embedded import inline_sql
 
 __all__ = ["ExclusionConstraint"]
 
@@ -89,8 +90,9 @@ class ExclusionConstraint(BaseConstraint):
 
     # --- SQL ------------------------------------------------------------------------
 
-    def constraint_sql(self, model: Any, dialect: Dialect) -> str | None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> str | None:
         """The constraint as a part of CREATE TABLE; None where there is no such thing."""
+        dialect = _dialect_of(schema_editor)
         if dialect.vendor != "postgresql":
             return None
         keys = ", ".join(
@@ -99,7 +101,7 @@ class ExclusionConstraint(BaseConstraint):
         )
         include = include_sql(self.include, model, dialect)
         # Unlike that of an index, the condition has parentheses around it.
-        where = condition_sql(self.condition, model, dialect).removeprefix(" WHERE ")
+        where = inline_sql(self.condition, model, dialect) if self.condition else ""
         condition = f" WHERE ({where})" if where else ""
         deferred = f" DEFERRABLE INITIALLY {self.deferrable.name}" if self.deferrable else ""
         return (
@@ -107,19 +109,21 @@ class ExclusionConstraint(BaseConstraint):
             f" ({keys}){include}{condition}{deferred}"
         )
 
-    def create_sql(self, model: Any, dialect: Dialect) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         """ALTER TABLE that adds the constraint.
 
         Raises:
             NotSupportedError: the database has no such constraints.
         """
+        dialect = _dialect_of(schema_editor)
         made = self.constraint_sql(model, dialect)
         if made is None:
             raise NotSupportedError(f"{dialect.vendor} has no exclusion constraints")
         return f"ALTER TABLE {dialect.quote(model._meta.db_table)} ADD {made}"
 
-    def remove_sql(self, model: Any, dialect: Dialect) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         """ALTER TABLE that drops the constraint."""
+        dialect = _dialect_of(schema_editor)
         table = dialect.quote(model._meta.db_table)
         return f"ALTER TABLE {table} DROP CONSTRAINT {dialect.quote(self.name)}"
 
@@ -202,6 +206,12 @@ def _refuse_with_hash(expressions: Sequence[Any], include: Any) -> None:
         raise ValueError(
             "Exclusion constraints using Hash indexes only support the EQUAL operator."
         )
+
+
+def _dialect_of(schema_editor: Any) -> Dialect:
+    """The dialect of an editor; one that is handed in is itself."""
+    found: Dialect = getattr(schema_editor, "dialect", schema_editor)
+    return found
 
 
 def _key(expression: Any, model: Any, dialect: Dialect) -> str:

@@ -134,6 +134,7 @@ POSTGRESQL = PostgresqlDialect(
         index_operator_classes=True,
         nulls_distinct=True,
         comments=True,
+        tablespaces=True,
         aggregate_order_by=True,
         distinct_on_many=True,
         group_by_primary_key=True,

@@ -1,0 +1,54 @@
+"""Statements of DDL that know what they are about, so that those which wait can be dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class SchemaStatement(str):
+    """The text of a statement, and the table and columns without which it makes no sense.
+
+    Args:
+        text: the statement.
+        table: the name of its table.
+        name: the quoted name of the index or constraint that it makes, if it makes one.
+        columns: names of columns of the table.
+        target: the table that a foreign key refers to.
+        target_columns: names of columns of that table.
+    """
+
+    table: str
+    name: str
+    columns: tuple[str, ...]
+    target: str | None
+    target_columns: tuple[str, ...]
+
+    def __new__(
+        cls,
+        text: str,
+        *,
+        table: str,
+        name: str = "",
+        columns: tuple[str, ...] = (),
+        target: str | None = None,
+        target_columns: tuple[str, ...] = (),
+    ) -> SchemaStatement:
+        made = super().__new__(cls, text)
+        made.table, made.name, made.columns = table, name, columns
+        made.target, made.target_columns = target, target_columns
+        return made
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """What it is about, by name."""
+        return {"table": self.table, "name": self.name, "columns": self.columns}
+
+    def references_table(self, table: str) -> bool:
+        """Whether it is about this table, or refers to it."""
+        return table in (self.table, self.target)
+
+    def references_column(self, table: str, column: str) -> bool:
+        """Whether it needs this column of this table."""
+        own = table == self.table and column in self.columns
+        return own or (table == self.target and column in self.target_columns)
