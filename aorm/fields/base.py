@@ -70,6 +70,7 @@ class DatabaseDefault:
 
 
 #: Option, its default, and the attribute that holds what was given where that is another one.
+_REMEMBERED = frozenset({"_get_default", "_shape_key"})
 _OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("verbose_name", None, "_verbose_name"),
     ("primary_key", False, "primary_key"),
@@ -128,7 +129,7 @@ class Field(RegisterLookupMixin, ColumnTypes, Typed[V, N]):
     description: str = "A field"
 
     #: Cached attributes that a copy, which may go to another model, must not take along.
-    derived_from_model: ClassVar[tuple[str, ...]] = ("_get_default",)
+    derived_from_model: ClassVar[tuple[str, ...]] = ("_get_default", "_shape_key")
 
     # Fields compare by the order of their making; those made automatically come before.
     creation_counter: int = 0
@@ -291,7 +292,7 @@ class Field(RegisterLookupMixin, ColumnTypes, Typed[V, N]):
         if model is not None:
             options = model._meta
             return (_load_field, (options.app_label, options.object_name, self.name))
-        state = {name: value for name, value in self.__dict__.items() if name != "_get_default"}
+        state = {name: value for name, value in self.__dict__.items() if name not in _REMEMBERED}
         return (copyreg.__newobj__, (type(self),), state)  # type: ignore[attr-defined]
 
     def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:

@@ -14,13 +14,13 @@ from aorm.errors import FieldError, NotSupportedError, QueryTypeError
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
-from aorm.query.conditions import Q, argument, check_keywords, collect_value
+from aorm.query.conditions import Q, argument, check_keywords, keyed
 from aorm.query.draft import Draft
 from aorm.query.expressions import F, Slots
 from aorm.query.filters import add_q
 from aorm.query.lookups import OutOfRange
 from aorm.query.query import Derived, Query
-from aorm.query.shapes import PLAIN, is_structural, normalised, shape_of
+from aorm.query.shapes import PLAIN, normalised
 
 Apply = Callable[[Draft, Slots], Any]
 _PLAIN = PLAIN.issuperset
@@ -110,9 +110,8 @@ class Chaining:
         derived = query.steps.get(key)
         if derived is None:
             derived = query.derive(key, values, apply)
-        return self._after(derived, key, values, apply)
-
-    def _after(self, derived: Derived, key: Any, values: Sequence[Any], apply: Apply) -> Self:
+        if derived.bind is None:
+            return self._next(derived.query, (*self._values, *values))
         return self._next(*self._bound(derived, key, values, apply))
 
     def _bound(
@@ -234,8 +233,8 @@ class Chaining:
         flat: Sequence[Any] = values
         if not _PLAIN(kinds):
             values = tuple(map(normalised, values))
-            kinds = tuple(map(shape_of, values))
-            flat = flattened(values)
+            flat = []
+            kinds = tuple([keyed(value, flat) for value in values])
         sticky = self._sticky_filter
         key = ("filter", tuple(kwargs), kinds, sticky)
         derived = self._query.steps.get(key)
@@ -261,8 +260,8 @@ class Chaining:
     def _remembering_databases(self, values: Iterable[Any]) -> Self:
         """With the database that a QuerySet among the values is bound to."""
         for value in values:
-            alias = getattr(value, "_db", None) if hasattr(value, "as_subquery") else None
-            if alias is not None:
+            alias = getattr(value, "_db", None)
+            if alias is not None and hasattr(value, "as_subquery"):
                 clone = self._chain()
                 clone._inner_db = alias
                 return clone
@@ -273,17 +272,30 @@ class Chaining:
         return self._conditions(True, args, kwargs)
 
     def _conditions(self, negate: bool, args: Sequence[Any], kwargs: dict[str, Any]) -> Self:
-        self._not_combined("exclude" if negate else "filter")
-        if args or kwargs:
+        query = self._query
+        if query.combinator is not None:
+            self._not_combined("exclude" if negate else "filter")
+        if query.is_sliced and (args or kwargs):
             self._not_sliced("Cannot filter a query once a slice has been taken.")
-        check_keywords(kwargs)
+        if len(kwargs) > 1:
+            kwargs = dict(sorted(kwargs.items()))
+        pairs = [(name, normalised(value)) for name, value in kwargs.items()]
         for each in args:
-            if not hasattr(each, "parametrised") and not isinstance(each, tuple):
-                raise FieldError(
-                    f"Cannot parse keyword query as {type(each).__name__}: {each!r} is no"
-                    " condition; give Q objects, conditional expressions or keywords"
-                )
-        return self._with_q(~Q(*args, **kwargs) if negate else Q(*args, **kwargs))
+            if not hasattr(each, "keyed"):
+                return self._with_q(_condition((*args, *pairs), kwargs, negate))
+        values: list[Any] = []
+        shapes = [each.keyed(values) for each in args]
+        shapes += [(name, keyed(value, values)) for name, value in pairs]
+        key = ("q", (Q, Q.default, negate, tuple(shapes)), self._sticky_filter)
+        derived = query.steps.get(key)
+        if derived is not None and derived.bind is None:
+            return self._next(derived.query, (*self._values, *values))
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            q = _condition((*args, *pairs), kwargs, negate)
+            add_q(draft, q.parametrised(slots), sticky=self._sticky_filter)
+
+        return self._step(key, values, apply)
 
     def complex_filter(self, filter_obj: Any) -> Self:
         """The rows that satisfy a `Q` or a dictionary of lookups."""
@@ -294,10 +306,10 @@ class Chaining:
 
     def _with_q(self, q: Q) -> Self:
         sticky = self._sticky_filter
-        key = ("q", q.shape, sticky)
+        values: list[Any] = []
         return self._step(
-            key,
-            q.values_,
+            ("q", q.keyed(values), sticky),
+            values,
             lambda draft, slots: add_q(draft, q.parametrised(slots), sticky=sticky),
         )
 
@@ -319,17 +331,13 @@ def base_query(model: Any) -> Query:
     return found
 
 
-def flattened(values: Sequence[Any]) -> Sequence[Any]:
-    """The values of arguments among which expressions may be."""
-    if not any(map(_has_structure, values)):
-        return values
-    found: list[Any] = []
-    for value in values:
-        collect_value(value, found)
-    return found
-
-
-def _has_structure(value: Any) -> bool:
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(map(is_structural, value))
-    return is_structural(value)
+def _condition(args: Sequence[Any], kwargs: Iterable[str], negate: bool) -> Q:
+    """Conditions joined by AND, as `filter()` or `exclude()` was given them, checked."""
+    check_keywords(kwargs)
+    for each in args:
+        if not hasattr(each, "parametrised") and not isinstance(each, tuple):
+            raise FieldError(
+                f"Cannot parse keyword query as {type(each).__name__}: {each!r} is no"
+                " condition; give Q objects, conditional expressions or keywords"
+            )
+    return Q(*args, _negated=negate)

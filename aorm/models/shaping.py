@@ -11,7 +11,7 @@ from aorm.fields.dates import DateField, DateTimeField
 from aorm.models.chaining import Chaining
 from aorm.models.placing import placed
 from aorm.query import building
-from aorm.query.conditions import collect_value
+from aorm.query.conditions import keyed
 from aorm.query.draft import Draft
 from aorm.query.expressions import F, Slots, Subquery
 from aorm.query.filters import Scope
@@ -37,20 +37,16 @@ class Shaping(Chaining):
         return self._annotated(args, kwargs, select=False)
 
     def _annotated(self, args: Sequence[Any], kwargs: dict[str, Any], *, select: bool) -> Self:
-        given = named_expressions(args, kwargs, "annotate" if select else "alias")
+        method = "annotate" if select else "alias"
+        given = named_expressions(args, kwargs, method) if args else kwargs
         if not given:
             return self._chain()
-        self._check_annotation_names(given)
         values: list[Any] = []
-        for expression in given.values():
-            collect_value(expression, values)
-        key = (
-            "annotate" if select else "alias",
-            tuple(given),
-            tuple(shape_of(each) for each in given.values()),
-        )
+        key = (method, *given, *[keyed(each, values) for each in given.values()])
 
         def apply(draft: Draft, slots: Slots) -> None:
+            named_expressions((), given, method)
+            self._check_annotation_names(given)
             for name, expression in given.items():
                 if hasattr(expression, "relation_name"):
                     building.check_alias(name)
@@ -121,9 +117,16 @@ class Shaping(Chaining):
         return self._as_values(kind, names, expressions)
 
     def _as_values(self, kind: str, fields: Sequence[Any], expressions: dict[str, Any]) -> Self:
+        if not expressions:
+            try:
+                derived = self._query.steps.get(("values", kind, tuple(fields)))
+            except TypeError:
+                derived = None  # what cannot be hashed is no name, either
+            if derived is not None:
+                return self._next(derived.query, self._values)
         names = [*fields, *(name for name in expressions if name not in fields)]
         for name in names:
-            if not isinstance(name, str):
+            if type(name) is not str and not isinstance(name, str):
                 raise QueryTypeError(
                     f"values() and values_list() take names of fields, not {name!r}"
                 )
@@ -187,11 +190,8 @@ class Shaping(Chaining):
                 return self._next(derived.query, self._values)
             values: list[Any] = []
         else:
-            key = ("order", tuple(t if _is_text(t) else shape_of(t) for t in field_names))
             values = []
-            for each in field_names:
-                if hasattr(each, "parametrised"):
-                    each.collect(values)
+            key = ("order", tuple([_term_key(each, values) for each in field_names]))
 
         def apply(draft: Draft, slots: Slots) -> None:
             building.clear_ordering(draft, force=True, clear_default=False)
@@ -452,6 +452,12 @@ def taken_names(model: Any) -> frozenset[str]:
 
 def _is_text(value: Any) -> bool:
     return type(value) is str
+
+
+def _term_key(term: Any, values: list[Any]) -> Any:
+    if type(term) is str:
+        return term
+    return term.keyed(values) if hasattr(term, "keyed") else shape_of(term)
 
 
 def _expression_name(expression: Any, taken: set[Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from aorm.errors import FieldError, QueryTypeError, QueryValueError
@@ -25,6 +25,7 @@ class Aggregate(Func):
     `distinct` counts equal values once, `order_by` orders the rows where that matters.
     """
 
+    operands = ("source_expressions", "filter", "order_by", "default")
     template = "%(function)s(%(distinct)s%(expressions)s%(order_by)s)%(filter)s"
     contains_aggregate = True
     window_compatible = True
@@ -51,7 +52,9 @@ class Aggregate(Func):
         self.distinct = distinct
         self.filter = filter
         self.default = None if default is None else value_or_expression(default)
-        self.order_by = OrderByList.from_param(f"{type(self).__name__}.order_by", order_by)
+        self.order_by = None
+        if order_by is not None:
+            self.order_by = OrderByList.from_param(f"{type(self).__name__}.order_by", order_by)
         super().__init__(*expressions, **extra)
 
     def get_source_expressions(self) -> list[Any]:
@@ -63,6 +66,9 @@ class Aggregate(Func):
         if self.default is not None:
             self.default = rest.pop()
         *self.source_expressions, self.filter, self.order_by = rest
+
+    def keyed(self, values: list[Any]) -> Hashable:
+        return (len(self.source_expressions), super().keyed(values))
 
     def get_source_fields(self) -> list[Any]:
         return [s._output_field_or_none for s in self.source_expressions]

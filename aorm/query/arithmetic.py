@@ -14,25 +14,31 @@ from aorm.query.nodes import (
 from aorm.query.shapes import field_key
 
 
-class CombinedExpression(Expression):
+class CombinedExpression(Expression, recorded=False):
     """Two operands with an operator between them."""
 
     operands = ("lhs", "rhs")
 
     def __init__(self, lhs: Any, connector: str, rhs: Any, output_field: Any = None) -> None:
-        super().__init__(output_field)
+        if output_field is not None:
+            self._output_field = output_field
         self.connector = connector
         self.lhs = lhs
         self.rhs = rhs
 
-    def _make_shape(self) -> Hashable:
+    def keyed(self, values: list[Any]) -> Hashable:
         return (
             type(self),
             self.connector,
-            self.lhs.shape,
-            self.rhs.shape,
+            self.lhs.keyed(values),
+            self.rhs.keyed(values),
             field_key(self._output_field),
         )
+
+    def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        field = self._output_field
+        options = {} if field is None else {"output_field": field}
+        return (self.lhs, self.connector, self.rhs), options
 
     def resolve(self, scope: Any) -> Any:
         resolved = super().resolve(scope)

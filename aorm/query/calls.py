@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields import various
@@ -23,7 +23,7 @@ class Func(Expression):
     `arity` bounds the number of arguments, `arg_joiner` separates them.
     """
 
-    operands = ("source_expressions",)
+    operands: ClassVar[tuple[str, ...]] = ("source_expressions",)
     function: str | None = None
     template: str = "%(function)s(%(expressions)s)"
     arg_joiner: str = ", "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from aorm.errors import QueryTypeError
@@ -12,16 +13,23 @@ from aorm.query.nodes import (
 from aorm.query.operands import expression_of
 
 
-class When(Expression):
+class When(Expression, recorded=False):
     """One branch of a `Case`: `When(condition, then=...)` or `When(field=value, then=...)`."""
 
     operands = ("condition", "result")
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
         condition = MAKERS.condition(condition, lookups, "WHEN")
-        super().__init__()
         self.condition = condition
-        self.result = expression_of(then)
+        self.result = then if hasattr(then, "parametrised") else expression_of(then)
+
+    def keyed(self, values: list[Any]) -> Hashable:
+        if type(self) is not When or len(self.__dict__) != 2:
+            return super().keyed(values)
+        return (When, self.condition.keyed(values), self.result.keyed(values))
+
+    def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.condition,), {"then": self.result}
 
     @property
     def allowed_default(self) -> bool:  # type: ignore[override]
@@ -41,7 +49,7 @@ class When(Expression):
         return f"<{type(self).__name__}: {self}>"
 
 
-class Case(Expression):
+class Case(Expression, recorded=False):
     """The result of the first `When` that holds, else `default`."""
 
     operands = ("cases", "default")
@@ -49,12 +57,26 @@ class Case(Expression):
     def __init__(
         self, *cases: Any, default: Any = None, output_field: Any = None, **extra: Any
     ) -> None:
-        if not all(isinstance(case, When) for case in cases):
-            raise QueryTypeError("Positional arguments must all be When objects.")
-        super().__init__(output_field)
+        for case in cases:
+            if not isinstance(case, When):
+                raise QueryTypeError("Positional arguments must all be When objects.")
+        if output_field is not None:
+            self._output_field = output_field
         self.cases = list(cases)
-        self.default = expression_of(default)
+        self.default = default if hasattr(default, "parametrised") else expression_of(default)
         self.extra = extra
+
+    def keyed(self, values: list[Any]) -> Hashable:
+        if type(self) is not Case or len(self.__dict__) != 3 or self.extra:
+            return super().keyed(values)
+        shapes = [each.keyed(values) for each in self.cases]
+        return (Case, *shapes, self.default.keyed(values))
+
+    def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        options: dict[str, Any] = {"default": self.default, **self.extra}
+        if self._output_field is not None:
+            options["output_field"] = self._output_field
+        return tuple(self.cases), options
 
     def get_group_by_cols(self) -> list[Any]:
         if not self.cases:

@@ -24,7 +24,7 @@ from aorm.query.expressions import (
     QueryNode,
     Slots,
 )
-from aorm.query.shapes import is_structural, normalised, shape_of
+from aorm.query.shapes import CONSTANT, PLAIN, is_structural, normalised, shape_of
 
 
 class Argument:
@@ -74,6 +74,31 @@ def collect_value(value: Any, values: list[Any]) -> None:
         values.append(value)
 
 
+def keyed(value: Any, values: list[Any]) -> Hashable:
+    """The shape of a (normalised) value; the values are appended in the order of `argument`."""
+    kind: Any = type(value)
+    if kind in PLAIN:
+        values.append(value)
+        return kind  # type: ignore[no-any-return]
+    if kind in CONSTANT:
+        values.append(value)
+        return (value,)
+    if hasattr(value, "keyed"):
+        return value.keyed(values)  # type: ignore[no-any-return]
+    collect_value(value, values)
+    return shape_of(value)
+
+
+def keyed_children(children: Iterable[Any], values: list[Any]) -> Hashable:
+    """The shapes of pairs and conditions; their values are appended."""
+    return tuple(
+        [
+            (child[0], keyed(child[1], values)) if type(child) is tuple else child.keyed(values)
+            for child in children
+        ]
+    )
+
+
 class Q(Combinable):
     """A condition: keyword lookups and other conditions, joined by AND, OR or XOR, or negated.
 
@@ -93,10 +118,10 @@ class Q(Combinable):
     ) -> None:
         if _connector not in self.connectors:
             raise ValueError(f"_connector must be one of {AND!r}, {OR!r}, {XOR!r}, or None.")
-        self.children: list[Any] = [
-            *map(_normalised_pair, args),
-            *((name, normalised(value)) for name, value in sorted(kwargs.items())),
-        ]
+        self.children: list[Any] = [*map(_normalised_pair, args)] if args else []
+        if kwargs:
+            named = kwargs.items() if len(kwargs) == 1 else sorted(kwargs.items())
+            self.children += [(name, normalised(value)) for name, value in named]
         self.connector = _connector or AND
         self.negated = _negated
 
@@ -119,6 +144,9 @@ class Q(Combinable):
                 for child in self.children
             ),
         )
+
+    def keyed(self, values: list[Any]) -> Hashable:
+        return (type(self), self.connector, self.negated, keyed_children(self.children, values))
 
     def collect(self, values: list[Any]) -> None:
         for child in self.children:
@@ -167,7 +195,8 @@ class Q(Combinable):
     replace_expressions = replaced
 
     def _with(self, children: list[Any]) -> Q:
-        made = copy.copy(self)
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
         made.children = children
         return made
 
@@ -200,14 +229,23 @@ class Q(Combinable):
     def _combined(self, other: Any, connector: str) -> Any:
         if not getattr(other, "conditional", False):
             raise TypeError(other)
-        if not self:
+        if not self.children:
             return other.copy() if hasattr(other, "copy") else copy.copy(other)
-        if not other and isinstance(other, Q):
+        if not isinstance(other, Q):
+            children = [*self._joined(connector), other]
+        elif other.children:
+            children = self._joined(connector) + other._joined(connector)
+        else:
             return self.copy()
-        made = type(self)(_connector=connector)
-        made.add(self, connector)
-        made.add(other, connector)
+        made = self._with(children)
+        made.connector, made.negated = connector, False
         return made
+
+    def _joined(self, connector: str) -> list[Any]:
+        """What this condition adds to one of a connector: its children where that is the same."""
+        children = self.children
+        flat = not self.negated and (self.connector == connector or len(children) == 1)
+        return children if flat else [self]
 
     def add(self, data: Any, connector: str) -> Any:
         """Join another condition to this one by a connector; equal connectors are flattened."""
@@ -216,20 +254,14 @@ class Q(Combinable):
             self.connector, self.negated = connector, False
             self.children = [inner, data]
             return data
-        if (
-            isinstance(data, Q)
-            and not data.negated
-            and (data.connector == connector or len(data.children) == 1)
-        ):
-            self.children.extend(data.children)
+        if isinstance(data, Q) and (joined := data._joined(connector)) is data.children:
+            self.children.extend(joined)
             return self
         self.children.append(data)
         return data
 
     def copy(self) -> Any:
-        made = copy.copy(self)
-        made.children = self.children[:]
-        return made
+        return self._with(self.children[:])
 
     def __and__(self, other: Any) -> Any:
         return self._combined(other, AND)

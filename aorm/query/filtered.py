@@ -49,6 +49,9 @@ class FilteredRelation:
     def collect(self, values: list[Any]) -> None:
         self.condition.collect(values)
 
+    def keyed(self, values: list[Any]) -> Hashable:
+        return (FilteredRelation, self.relation_name, self.condition.keyed(values))
+
     def parametrised(self, slots: Slots) -> FilteredRelation:
         return FilteredRelation(self.relation_name, condition=self.condition.parametrised(slots))
 

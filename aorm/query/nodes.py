@@ -4,18 +4,17 @@
    number of its slot, and `resolve` a copy in which names are columns.  Resolved trees are what
    a `Query` keeps and what the compiler renders.
 2. `shape` is all of a tree but its values, `collect` appends the values in the order in which
-   `parametrised` numbers them.
+   `parametrised` numbers them; `keyed` does both at once, which is what a query's second use costs.
 3. An expression is never changed after it was made.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from aorm.errors import FieldError, OutputFieldIsNoneError, QueryValueError
-from aorm.query.shapes import freeze
+from aorm.query.shapes import SIMPLE, freeze
 
 AND, OR, XOR = "AND", "OR", "XOR"
 INT4, INT8 = 2**31, 2**63
@@ -66,8 +65,14 @@ class Combinable:
     def collect(self, values: list[Any]) -> None:
         """Append the values of this tree."""
 
+    def keyed(self, values: list[Any]) -> Hashable:
+        """The shape; the values are appended."""
+        self.collect(values)
+        return self.shape
+
     def _combine(self, other: Any, connector: str, reversed_: bool) -> Any:
-        other = MAKERS.operand(other)
+        if not hasattr(other, "parametrised"):
+            other = MAKERS.operand(other)
         if reversed_:
             return MAKERS.combined(other, connector, self)
         return MAKERS.combined(self, connector, other)
@@ -194,11 +199,15 @@ class Expression(Combinable):
     _shape: Hashable | None = None
     _made_with: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        made = object.__new__(cls)
-        if args or kwargs:
-            made._made_with = (args, kwargs)
-        return made
+    def __init_subclass__(cls, *, recorded: bool = True, **options: Any) -> None:
+        """Have instances remember what they are made with, unless the class can tell itself."""
+        super().__init_subclass__(**options)
+        if recorded and cls.__new__ is object.__new__:
+            cls.__new__ = _recording  # type: ignore[method-assign]
+        if not _is_keyed_at_once(cls):
+            cls.keyed = Combinable.keyed  # type: ignore[method-assign]
+        elif cls.keyed is not Combinable.keyed:
+            cls._keyed_at_once = cls.keyed
 
     def __init__(self, output_field: Any = None) -> None:
         if output_field is not None:
@@ -230,7 +239,8 @@ class Expression(Combinable):
                 setattr(self, name, rest.pop(0))
 
     def copy(self) -> Any:
-        clone = copy.copy(self)
+        clone = object.__new__(type(self))
+        clone.__dict__.update(self.__dict__)
         for name in INCIDENTAL:
             clone.__dict__.pop(name, None)
         return clone
@@ -264,13 +274,22 @@ class Expression(Combinable):
         return found
 
     def _make_shape(self) -> Hashable:
-        options = tuple(
-            (name, freeze(value))
-            for name, value in self.__dict__.items()
-            if name not in self.operands and name not in INCIDENTAL
-        )
-        sources = self.get_source_expressions()
-        return (type(self), options, tuple(s if s is None else s.shape for s in sources))
+        return self._keyed_at_once([])
+
+    def keyed(self, values: list[Any]) -> Hashable:
+        operands = self.operands
+        options: list[Any] = []
+        for name, value in self.__dict__.items():
+            if name not in operands and name not in INCIDENTAL:
+                options.append(name)
+                if type(value) in SIMPLE:
+                    options.append(value)
+                else:
+                    options.append(() if type(value) is dict and not value else freeze(value))
+        sources = [s if s is None else s.keyed(values) for s in self.get_source_expressions()]
+        return (type(self), tuple(options), tuple(sources))
+
+    _keyed_at_once = keyed
 
     def collect(self, values: list[Any]) -> None:
         """Append the values of this tree."""
@@ -451,7 +470,12 @@ class Expression(Combinable):
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """What makes this expression again: the path of its class, args and kwargs."""
-        return (public_path(type(self)), *self._made_with)
+        made_with = self._made_with if "_made_with" in self.__dict__ else self.made_with()
+        return (public_path(type(self)), *made_with)
+
+    def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments that make this expression, of classes whose instances do not remember them."""
+        return (), {}
 
     def get_expression_for_validation(self) -> Any:
         """What of this expression an instance can be checked with; ValueError for several."""
@@ -488,6 +512,26 @@ class Expression(Combinable):
 
 
 BaseExpression = Expression
+
+
+def _recording(cls: type, *args: Any, **kwargs: Any) -> Any:
+    made: Any = object.__new__(cls)
+    if args or kwargs:
+        made._made_with = (args, kwargs)
+    return made
+
+
+_APART = frozenset({"_make_shape", "collect", "shape"})
+
+
+def _is_keyed_at_once(cls: type) -> bool:
+    """Whether a class says no more about its shape and values than its `keyed` does."""
+    for each in cls.__mro__:
+        if "keyed" in each.__dict__:
+            return True
+        if not _APART.isdisjoint(each.__dict__):
+            return False
+    return True
 
 
 def comparable(values: tuple[Any, ...]) -> Hashable:

@@ -35,6 +35,11 @@ _LIST_TYPES = frozenset({list, tuple, set, frozenset})
 _PLAIN_ITEMS = PLAIN | CONSTANT
 
 
+#: Kinds of options that stand for themselves in a shape: no two values of them are mistaken.
+SIMPLE = frozenset({str, bool, type(None)})
+_SETTLED = _PLAIN_ITEMS | _LIST_TYPES
+
+
 class ItemShapes(tuple[Any, ...]):
     """The shapes of a list's items, where these hold expressions: each is an argument itself."""
 
@@ -46,6 +51,8 @@ _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items())
 
 def normalised(value: Any) -> Any:
     """The value in a form that can be read twice: an iterator becomes a list."""
+    if type(value) in _SETTLED or hasattr(value, "parametrised"):
+        return value
     if isinstance(value, Iterator) or type(value) in _VIEWS:
         return list(value)
     return value
@@ -84,6 +91,8 @@ def is_structural(value: Any) -> bool:
 
 def freeze(value: Any) -> Hashable:
     """A hashable stand-in for an option of an expression."""
+    if type(value) in SIMPLE:
+        return (type(value), value)
     if hasattr(value, "parametrised"):
         return value.shape  # type: ignore[no-any-return]
     if isinstance(value, list | tuple):
@@ -107,5 +116,9 @@ def field_key(field: Any) -> Hashable:
         return None
     if getattr(field, "model", None) is not None:
         return field  # type: ignore[no-any-return]
-    _, path, args, kwargs = field.deconstruct()
-    return (type(field), path, freeze(args), freeze(kwargs))
+    found: Hashable = field.__dict__.get("_shape_key")
+    if found is None:
+        _, path, args, kwargs = field.deconstruct()
+        found = (type(field), path, freeze(args), freeze(kwargs))
+        field.__dict__["_shape_key"] = found
+    return found

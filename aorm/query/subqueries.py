@@ -11,10 +11,14 @@ from aorm.query.nodes import (
     Expression,
     Slots,
 )
-from aorm.query.shapes import freeze
+from aorm.query.shapes import field_key, freeze
+
+_BOOLEAN = various.BooleanField()
+#: What a subquery has besides an output field where nothing was added to it.
+_USUAL = frozenset({"source", "inner_values", "extra", "_output_field", *INCIDENTAL})
 
 
-class QueryNode(Expression):
+class QueryNode(Expression, recorded=False):
     """A query as an operand; its values start at `base` among those of the query around."""
 
     contains_subquery = True
@@ -23,7 +27,7 @@ class QueryNode(Expression):
         self.query = query
         self.base = base
 
-    def _make_shape(self) -> Hashable:
+    def keyed(self, values: list[Any]) -> Hashable:
         return (QueryNode, self.query, self.base)
 
     @property  # type: ignore[misc]
@@ -69,7 +73,7 @@ class QueryNode(Expression):
         return f"QueryNode({self.query!r})"
 
 
-class Subquery(Expression):
+class Subquery(Expression, recorded=False):
     """A query set as a value: its first column, of at most one row."""
 
     operands = ("source",)
@@ -78,28 +82,40 @@ class Subquery(Expression):
     empty_result_set_value: Any = None
 
     def __init__(self, queryset: Any, output_field: Any = None, **extra: Any) -> None:
-        super().__init__(output_field)
-        self.source: Any = None
-        self._bind(queryset)
-        self.extra = extra
-
-    def _bind(self, queryset: Any) -> None:
+        if output_field is not None:
+            self._output_field = output_field
+        self.source: Any
         if isinstance(queryset, QueryNode):
             self.source, self.inner_values = queryset, ()
-            return
-        query, values = queryset.as_subquery()
-        self.source = QueryNode(query)
-        self.inner_values = values
+        else:
+            query, self.inner_values = queryset.as_subquery()
+            self.source = QueryNode(query)
+        self.extra = extra
+        self._made_with = ((queryset,), extra)
+
+    def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.source,), self.extra
 
     @property
     def query(self) -> Any:
         return self.source.query
 
-    def _make_shape(self) -> Hashable:
-        options = {**self.__dict__, "template": self.template}
-        for name in ("source", "inner_values", *INCIDENTAL):
-            options.pop(name, None)
-        return (type(self), self.source.shape, freeze(options))
+    def keyed(self, values: list[Any]) -> Hashable:
+        values.extend(self.inner_values)
+        source = self.source
+        field = self._output_field
+        shape = (
+            type(self),
+            source.query,
+            source.base,
+            field if field is None or field is _BOOLEAN else field_key(field),
+        )
+        if self.extra or not _USUAL.issuperset(self.__dict__):
+            options = {**self.__dict__, "template": self.template}
+            for name in ("source", "inner_values", "_output_field", *INCIDENTAL):
+                options.pop(name, None)
+            return (*shape, freeze(options))
+        return shape
 
     def collect(self, values: list[Any]) -> None:
         values.extend(self.inner_values)
@@ -130,7 +146,7 @@ class Exists(Subquery):
     empty_result_set_value = False
 
     def __init__(self, queryset: Any, **extra: Any) -> None:
-        super().__init__(queryset, output_field=various.BooleanField(), **extra)
+        super().__init__(queryset, output_field=_BOOLEAN, **extra)
 
     @property
     def conditional(self) -> bool:  # type: ignore[override]

@@ -12,7 +12,7 @@ from aorm.query.nodes import (
 )
 
 
-class OrderBy(Expression):
+class OrderBy(Expression, recorded=False):
     """A term of ORDER BY with its direction and the place of NULL."""
 
     operands = ("expression",)
@@ -36,6 +36,11 @@ class OrderBy(Expression):
         self.nulls_last = nulls_last
         self.descending = descending
         self.expression = expression
+
+    def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        names = ("descending", "nulls_first", "nulls_last")
+        options = {name: getattr(self, name) for name in names}
+        return (self.expression,), {name: value for name, value in options.items() if value}
 
     def _resolve_output_field(self) -> Any:
         return self.expression.output_field

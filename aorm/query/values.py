@@ -16,7 +16,7 @@ from aorm.query.nodes import (
     Expression,
     Slots,
 )
-from aorm.query.shapes import field_key, normalised
+from aorm.query.shapes import PLAIN, field_key, normalised
 
 _FIELD_OF_TYPE: dict[type, Callable[[], Any]] = {
     bool: various.BooleanField,
@@ -56,18 +56,20 @@ def int_kind(value: int) -> Hashable:
     return (int, 8) if -INT8 <= value < INT8 else (int, 0)
 
 
-class Value(Expression):
+class Value(Expression, recorded=False):
     """A Python value; it is bound as a parameter, never written into SQL."""
 
     allowed_default = True
     for_save = False
 
     def __init__(self, value: Any, output_field: Any = None) -> None:
-        super().__init__(output_field)
-        self.value = normalised(value)
+        self.value = value if type(value) in PLAIN else normalised(value)
+        if output_field is not None:
+            self._output_field = output_field
 
-    def _make_shape(self) -> Hashable:
+    def keyed(self, values: list[Any]) -> Hashable:
         value = self.value
+        values.append(value)
         kind: Any = type(value)
         if kind is int:
             kind = int_kind(value)
@@ -75,7 +77,8 @@ class Value(Expression):
             kind = (value,)
         elif kind in (list, tuple):
             kind = (kind, len(value))
-        return (type(self), kind, field_key(self._output_field))
+        field = self._output_field
+        return (type(self), kind, None if field is None else field_key(field))
 
     def collect(self, values: list[Any]) -> None:
         values.append(self.value)
@@ -98,6 +101,10 @@ class Value(Expression):
 
     def get_group_by_cols(self) -> list[Any]:
         return []
+
+    def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        field = self._output_field
+        return (self.value,), {} if field is None else {"output_field": field}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.value!r})"

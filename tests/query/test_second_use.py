@@ -21,6 +21,7 @@ from aorm.models import (
     OuterRef,
     Q,
     Subquery,
+    Sum,
     Transform,
     Value,
     When,
@@ -127,6 +128,78 @@ class Name(F):
 )
 def test_different_structures_have_different_shapes(one: Any, other: Any) -> None:
     assert one.shape != other.shape
+
+
+class Marked(When):
+    def __init__(self, mark: str, **lookups: Any) -> None:
+        super().__init__(**lookups)
+        self.mark = mark
+
+
+class Twice(F):
+    """Brings a value of its own, as an operand that is no Expression may."""
+
+    def collect(self, values: list[Any]) -> None:
+        values.append(2)
+
+
+class Counted(Case):
+    """Says apart what its values are."""
+
+    def collect(self, values: list[Any]) -> None:
+        super().collect(values)
+        values.append(len(self.cases))
+
+
+class CountedToo(Counted):
+    pass
+
+
+def _expressions() -> list[Any]:
+    inner = interned(Tag).filter(name="t", books=OuterRef("pk"))
+    when = When(title="a", then=Value("b"))
+    return [
+        F("pages") + 1,
+        Value([1, "x"]),
+        when,
+        Case(when, When(Q(pages=2) | ~Q(title="c"), then=F("title")), default=Value(None)),
+        Case(when, output_field=IntegerField()),
+        Marked("m", pages=4, then=Value(7)),
+        Subquery(inner.values("pk")[:1]),
+        Subquery(inner, output_field=IntegerField()),
+        Exists(inner),
+        ~Exists(inner),
+        Count("tags", filter=Q(pages=3), distinct=True),
+        Sum("pages", default=9),
+        Coalesce(F("rating"), Value(0.5)).desc(nulls_last=True),
+        RawSQL("%s + %s", [1, 2], IntegerField()),
+        Q(pages__in=[1, F("author__age") + 3], author=inner.values("pk")) ^ Q(Exists(inner)),
+        Twice("pages"),
+        Counted(when, default=Value(3)),
+        CountedToo(when, default=Value(3)),
+    ]
+
+
+@pytest.mark.parametrize("expression", _expressions(), ids=lambda e: type(e).__name__)
+def test_shape_and_values_are_the_same_at_once_and_apart(expression: Any) -> None:
+    apart: list[Any] = []
+    expression.collect(apart)
+    at_once: list[Any] = []
+    assert expression.keyed(at_once) == expression.shape
+    assert at_once == apart
+
+
+def test_expressions_of_one_kind_with_different_options_have_different_shapes() -> None:
+    shapes = [expression.shape for expression in _expressions()]
+    others = [
+        Marked("n", pages=4, then=Value(7)).shape,
+        Case(When(title="a", then=Value("b")), default=Value(1)).shape,
+        Case(When(title="a", then=Value("b")), output_field=IntegerField(null=True)).shape,
+        Subquery(interned(Tag).filter(name="t")).shape,
+        Count("tags", filter=Q(pages=3)).shape,
+        Sum("pages").shape,
+    ]
+    assert len({*shapes, *others}) == len(shapes) + len(others)
 
 
 def test_fields_made_anew_have_one_shape() -> None:
