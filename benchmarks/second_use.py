@@ -135,9 +135,9 @@ def everything(m: Any, n: int) -> Any:
     praised = m.Review.objects.filter(book=m.OuterRef("pk"), stars__gte=n)
     latest = m.Review.objects.filter(book=m.OuterRef("pk")).order_by("-pk").values("text")
     size = m.Case(m.When(pages__lt=n, then=m.Value("short")), default=m.Value("long"))
+    wanted = m.Q(title__contains=f"t{n}") | m.Q(pages__gt=m.F("author__age") + n)
     return (
-        m.Book.objects.filter(m.Q(title__contains=f"t{n}") | m.Q(pages__gt=m.F("author__age") + n))
-        .filter(m.Exists(praised))
+        m.Book.objects.filter(wanted, m.Exists(praised))
         .annotate(size=size, said=m.Subquery(latest[:1]))
         .order_by("title")[:20]
     )

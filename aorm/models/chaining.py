@@ -104,14 +104,25 @@ class Chaining:
         clone._sticky_filter = True
         return clone
 
+    def _known(self, key: Any, values: Sequence[Any]) -> Self | None:
+        """The QuerySet after a step that was worked out before; None where it was not."""
+        derived = self._query.steps.get(key)
+        if derived is None:
+            return None
+        bind = derived.bind
+        if bind is None:
+            return self._next(derived.query, (*self._values, *values))
+        try:
+            return self._next(derived.query, self._values + bind(values))
+        except OutOfRange:
+            return None  # these values need a query of their own
+
     def _step(self, key: Any, values: Sequence[Any], apply: Apply) -> Self:
         """The QuerySet after a step with values in the order in which `apply` numbers them."""
-        query = self._query
-        derived = query.steps.get(key)
-        if derived is None:
-            derived = query.derive(key, values, apply)
-        if derived.bind is None:
-            return self._next(derived.query, (*self._values, *values))
+        found = self._known(key, values)
+        if found is not None:
+            return found
+        derived = self._query.derive(key, values, apply)
         return self._next(*self._bound(derived, key, values, apply))
 
     def _bound(
@@ -222,8 +233,18 @@ class Chaining:
             raise QueryTypeError("Cannot filter a query once a slice has been taken.")
         values = tuple(kwargs.values())
         kinds: tuple[Any, ...] = tuple(map(type, values))
-        if not _PLAIN(kinds):
+        if _PLAIN(kinds):
+            found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), values)
+            if found is not None:
+                return found
+        else:
             self = self._remembering_databases(values)
+            values = tuple(map(normalised, values))
+            flat: list[Any] = []
+            kinds = tuple([keyed(value, flat) for value in values])
+            found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), flat)
+            if found is not None:
+                return found
         return self._next(*self._filtered(kwargs, values, kinds))
 
     def _filtered(
@@ -232,7 +253,6 @@ class Chaining:
         """The query and its values after a filter by keywords."""
         flat: Sequence[Any] = values
         if not _PLAIN(kinds):
-            values = tuple(map(normalised, values))
             flat = []
             kinds = tuple([keyed(value, flat) for value in values])
         sticky = self._sticky_filter
@@ -260,6 +280,8 @@ class Chaining:
     def _remembering_databases(self, values: Iterable[Any]) -> Self:
         """With the database that a QuerySet among the values is bound to."""
         for value in values:
+            if type(value) in PLAIN:
+                continue
             alias = getattr(value, "_db", None)
             if alias is not None and hasattr(value, "as_subquery"):
                 clone = self._chain()
@@ -284,12 +306,14 @@ class Chaining:
             if not hasattr(each, "keyed"):
                 return self._with_q(_condition((*args, *pairs), kwargs, negate))
         values: list[Any] = []
-        shapes = [each.keyed(values) for each in args]
-        shapes += [(name, keyed(value, values)) for name, value in pairs]
-        key = ("q", (Q, Q.default, negate, tuple(shapes)), self._sticky_filter)
-        derived = query.steps.get(key)
-        if derived is not None and derived.bind is None:
-            return self._next(derived.query, (*self._values, *values))
+        parts: list[Any] = [Q, Q.default, negate]
+        parts += [each.keyed(values) for each in args]
+        for name, value in pairs:
+            parts += (name, keyed(value, values))
+        key = ("q", tuple(parts), self._sticky_filter)
+        found = self._known(key, values)
+        if found is not None:
+            return found
 
         def apply(draft: Draft, slots: Slots) -> None:
             q = _condition((*args, *pairs), kwargs, negate)
@@ -319,6 +343,8 @@ class Chaining:
 
     def all(self) -> Self:
         """A copy."""
+        if len(self.__dict__) == 5 and self._plainly_cloned:
+            return self._next(self._query, self._values)
         return self._chain()
 
 
@@ -331,7 +357,7 @@ def base_query(model: Any) -> Query:
     return found
 
 
-def _condition(args: Sequence[Any], kwargs: Iterable[str], negate: bool) -> Q:
+def _condition(args: Sequence[Any], kwargs: dict[str, Any], negate: bool) -> Q:
     """Conditions joined by AND, as `filter()` or `exclude()` was given them, checked."""
     check_keywords(kwargs)
     for each in args:

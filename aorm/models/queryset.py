@@ -126,9 +126,10 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
     def __getitem__(self, key: Any) -> Any:
         """One result, or the QuerySet of a slice (a list where the slice has a step)."""
         if isinstance(key, slice):
-            start = None if key.start is None else int(key.start)
-            stop = None if key.stop is None else int(key.stop)
-            if (start is not None and start < 0) or (stop is not None and stop < 0):
+            start, stop = key.start, key.stop
+            if start is not None and (start := int(start)) < 0:
+                raise QueryValueError("Negative indexing is not supported.")
+            if stop is not None and (stop := int(stop)) < 0:
                 raise QueryValueError("Negative indexing is not supported.")
             if self._result_cache is not None:
                 return self._result_cache[key]

@@ -18,6 +18,7 @@ from aorm.query.filters import Scope
 from aorm.query.functions.datetime import Trunc
 from aorm.query.shapes import shape_of
 
+_TEXTS = frozenset({str}).issuperset
 _HELD = frozenset({"_loaded", "_meta", "_own_state", "_state"})
 
 
@@ -28,7 +29,8 @@ class Shaping(Chaining):
 
     def annotate(self, *args: Any, **kwargs: Any) -> Self:
         """Each object with further values, computed in SQL, as attributes."""
-        self._not_combined("annotate")
+        if self._query.combinator is not None:
+            self._not_combined("annotate")
         return self._annotated(args, kwargs, select=True)
 
     def alias(self, *args: Any, **kwargs: Any) -> Self:
@@ -43,6 +45,9 @@ class Shaping(Chaining):
             return self._chain()
         values: list[Any] = []
         key = (method, *given, *[keyed(each, values) for each in given.values()])
+        found = self._known(key, values)
+        if found is not None:
+            return found
 
         def apply(draft: Draft, slots: Slots) -> None:
             named_expressions((), given, method)
@@ -184,7 +189,7 @@ class Shaping(Chaining):
         if query.is_sliced:
             raise QueryTypeError("Cannot reorder a query once a slice has been taken.")
         key = ("order", field_names)
-        if all(map(_is_text, field_names)):
+        if _TEXTS(map(type, field_names)):
             derived = query.steps.get(key)
             if derived is not None:
                 return self._next(derived.query, self._values)

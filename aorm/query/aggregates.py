@@ -16,6 +16,12 @@ from aorm.query.expressions import (
     value_or_expression,
 )
 from aorm.query.functions.comparison import Coalesce
+from aorm.query.nodes import INCIDENTAL
+
+#: What an aggregate has besides an output field where nothing was added to it.
+_USUAL = frozenset(
+    {"source_expressions", "extra", "distinct", "filter", "default", "order_by", *INCIDENTAL}
+).issuperset
 
 
 class Aggregate(Func):
@@ -68,7 +74,11 @@ class Aggregate(Func):
         *self.source_expressions, self.filter, self.order_by = rest
 
     def keyed(self, values: list[Any]) -> Hashable:
-        return (len(self.source_expressions), super().keyed(values))
+        if self.extra or not _USUAL(self.__dict__):
+            return (len(self.source_expressions), super().keyed(values))
+        sources = self.get_source_expressions()
+        shapes = [s if s is None else s.keyed(values) for s in sources]
+        return (type(self), self.distinct, len(self.source_expressions), *shapes)
 
     def get_source_fields(self) -> list[Any]:
         return [s._output_field_or_none for s in self.source_expressions]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from aorm.errors import QueryTypeError, QueryValueError
 from aorm.fields import various
 from aorm.fields.lookup_registry import RegisterLookupMixin
 from aorm.query.nodes import (
+    INCIDENTAL,
     MAKERS,
     Expression,
 )
 from aorm.query.operands import expression_of
 from aorm.query.terms import order_term
+
+#: What a call has besides an output field where nothing was added to it.
+_USUAL = frozenset({"source_expressions", "extra", *INCIDENTAL}).issuperset
 
 
 class Func(Expression):
@@ -36,9 +40,16 @@ class Func(Expression):
                 f"{type(self).__name__!r} takes exactly {self.arity} {noun}"
                 f" ({len(expressions)} given)"
             )
-        super().__init__(output_field)
+        if output_field is not None:
+            self._output_field = output_field
         self.source_expressions = [expression_of(e) for e in expressions]
         self.extra = extra
+
+    def keyed(self, values: list[Any]) -> Hashable:
+        if self.extra or not _USUAL(self.__dict__):
+            return super().keyed(values)
+        sources = self.get_source_expressions()
+        return (type(self), *[s if s is None else s.keyed(values) for s in sources])
 
     def get_source_expressions(self) -> list[Any]:
         return self.source_expressions

@@ -7,10 +7,14 @@ from typing import Any
 
 from aorm.errors import QueryTypeError
 from aorm.query.nodes import (
+    INCIDENTAL,
     MAKERS,
     Expression,
 )
 from aorm.query.operands import expression_of
+
+#: What both have besides an output field where nothing was added to them.
+_USUAL = frozenset({"condition", "result", "cases", "default", "extra", *INCIDENTAL}).issuperset
 
 
 class When(Expression, recorded=False):
@@ -19,14 +23,13 @@ class When(Expression, recorded=False):
     operands = ("condition", "result")
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
-        condition = MAKERS.condition(condition, lookups, "WHEN")
-        self.condition = condition
+        self.condition = MAKERS.branch(condition, lookups)
         self.result = then if hasattr(then, "parametrised") else expression_of(then)
 
     def keyed(self, values: list[Any]) -> Hashable:
-        if type(self) is not When or len(self.__dict__) != 2:
+        if not _USUAL(self.__dict__):
             return super().keyed(values)
-        return (When, self.condition.keyed(values), self.result.keyed(values))
+        return (type(self), self.condition.keyed(values), self.result.keyed(values))
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.condition,), {"then": self.result}
@@ -67,10 +70,10 @@ class Case(Expression, recorded=False):
         self.extra = extra
 
     def keyed(self, values: list[Any]) -> Hashable:
-        if type(self) is not Case or len(self.__dict__) != 3 or self.extra:
+        if self.extra or not _USUAL(self.__dict__):
             return super().keyed(values)
         shapes = [each.keyed(values) for each in self.cases]
-        return (Case, *shapes, self.default.keyed(values))
+        return (type(self), *shapes, self.default.keyed(values))
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         options: dict[str, Any] = {"default": self.default, **self.extra}

@@ -8,7 +8,7 @@ lookup with columns and joins, in a `Where`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator
 from typing import Any
 
 from aorm.errors import FieldError, QueryTypeError
@@ -25,6 +25,8 @@ from aorm.query.expressions import (
     Slots,
 )
 from aorm.query.shapes import CONSTANT, PLAIN, is_structural, normalised, shape_of
+
+_PLAIN = PLAIN.issuperset
 
 
 class Argument:
@@ -89,16 +91,6 @@ def keyed(value: Any, values: list[Any]) -> Hashable:
     return shape_of(value)
 
 
-def keyed_children(children: Iterable[Any], values: list[Any]) -> Hashable:
-    """The shapes of pairs and conditions; their values are appended."""
-    return tuple(
-        [
-            (child[0], keyed(child[1], values)) if type(child) is tuple else child.keyed(values)
-            for child in children
-        ]
-    )
-
-
 class Q(Combinable):
     """A condition: keyword lookups and other conditions, joined by AND, OR or XOR, or negated.
 
@@ -116,12 +108,16 @@ class Q(Combinable):
     def __init__(
         self, *args: Any, _connector: str | None = None, _negated: bool = False, **kwargs: Any
     ) -> None:
-        if _connector not in self.connectors:
+        if _connector is not None and _connector not in self.connectors:
             raise ValueError(f"_connector must be one of {AND!r}, {OR!r}, {XOR!r}, or None.")
         self.children: list[Any] = [*map(_normalised_pair, args)] if args else []
         if kwargs:
-            named = kwargs.items() if len(kwargs) == 1 else sorted(kwargs.items())
-            self.children += [(name, normalised(value)) for name, value in named]
+            named = [*kwargs.items()]
+            if len(named) > 1:
+                named.sort()
+            if not _PLAIN(map(type, kwargs.values())):
+                named = [(name, normalised(value)) for name, value in named]
+            self.children += named
         self.connector = _connector or AND
         self.negated = _negated
 
@@ -135,18 +131,23 @@ class Q(Combinable):
 
     @property
     def shape(self) -> Hashable:
-        return (
-            type(self),
-            self.connector,
-            self.negated,
-            tuple(
-                (child[0], shape_of(child[1])) if type(child) is tuple else child.shape
-                for child in self.children
-            ),
-        )
+        return self.keyed([])
 
     def keyed(self, values: list[Any]) -> Hashable:
-        return (type(self), self.connector, self.negated, keyed_children(self.children, values))
+        parts: list[Any] = [type(self), self.connector, self.negated]
+        for child in self.children:
+            if type(child) is tuple:
+                name, value = child
+                kind = type(value)
+                parts.append(name)
+                if kind in PLAIN:
+                    values.append(value)
+                    parts.append(kind)
+                else:
+                    parts.append(keyed(value, values))
+            else:
+                parts.append(child.keyed(values))
+        return tuple(parts)
 
     def collect(self, values: list[Any]) -> None:
         for child in self.children:
@@ -237,8 +238,8 @@ class Q(Combinable):
             children = self._joined(connector) + other._joined(connector)
         else:
             return self.copy()
-        made = self._with(children)
-        made.connector, made.negated = connector, False
+        made = object.__new__(Q) if type(self) is Q else self._with(children)
+        made.children, made.connector, made.negated = children, connector, False
         return made
 
     def _joined(self, connector: str) -> list[Any]:
@@ -341,16 +342,14 @@ def _replaced_pair(child: tuple[str, Any], replacements: dict[Any, Any]) -> Any:
 
 
 def _join_conditions(left: Any, right: Any, connector: str) -> Any:
-    if connector == "WHEN":
-        return _when_condition(left, right)
     if isinstance(left, Q):
         return left._combined(right, connector)
     return Q(left)._combined(Q(right), connector)
 
 
-def check_keywords(names: Iterable[str]) -> None:
+def check_keywords(names: Container[str]) -> None:
     """QueryTypeError for keywords that steer a `Q` and are no lookups."""
-    wrong = sorted({"_connector", "_negated"}.intersection(names))
+    wrong = [name for name in ("_connector", "_negated") if name in names]
     if wrong:
         raise QueryTypeError(f"The following kwargs are invalid: {', '.join(map(repr, wrong))}")
 
@@ -372,6 +371,7 @@ def _when_condition(condition: Any, lookups: dict[str, Any]) -> Any:
 
 
 MAKERS.condition = _join_conditions
+MAKERS.branch = _when_condition
 
 
 class Where(Expression):

@@ -71,8 +71,7 @@ class Combinable:
         return self.shape
 
     def _combine(self, other: Any, connector: str, reversed_: bool) -> Any:
-        if not hasattr(other, "parametrised"):
-            other = MAKERS.operand(other)
+        other = MAKERS.operand(other)
         if reversed_:
             return MAKERS.combined(other, connector, self)
         return MAKERS.combined(self, connector, other)
@@ -172,6 +171,7 @@ class Makers:
     negated: Callable[[Any], Any]
     ordered: Callable[..., Any]
     condition: Callable[[Any, Any, str], Any]
+    branch: Callable[[Any, dict[str, Any]], Any]
 
 
 MAKERS = Makers()

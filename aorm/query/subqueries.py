@@ -84,6 +84,9 @@ class Subquery(Expression, recorded=False):
     def __init__(self, queryset: Any, output_field: Any = None, **extra: Any) -> None:
         if output_field is not None:
             self._output_field = output_field
+        self._hold(queryset, extra)
+
+    def _hold(self, queryset: Any, extra: dict[str, Any]) -> None:
         self.source: Any
         if isinstance(queryset, QueryNode):
             self.source, self.inner_values = queryset, ()
@@ -146,7 +149,8 @@ class Exists(Subquery):
     empty_result_set_value = False
 
     def __init__(self, queryset: Any, **extra: Any) -> None:
-        super().__init__(queryset, output_field=_BOOLEAN, **extra)
+        self._output_field = _BOOLEAN
+        self._hold(queryset, extra)
 
     @property
     def conditional(self) -> bool:  # type: ignore[override]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from aorm.errors import QueryValueError
 from aorm.query.names import F
 from aorm.query.nodes import (
+    INCIDENTAL,
     MAKERS,
     Expression,
 )
+
+_OPTIONS = frozenset({"descending", "nulls_first", "nulls_last"})
+_USUAL = (_OPTIONS | {"expression"} | INCIDENTAL).issuperset
 
 
 class OrderBy(Expression, recorded=False):
@@ -36,6 +41,12 @@ class OrderBy(Expression, recorded=False):
         self.nulls_last = nulls_last
         self.descending = descending
         self.expression = expression
+
+    def keyed(self, values: list[Any]) -> Hashable:
+        if not _USUAL(self.__dict__):
+            return super().keyed(values)
+        shape = self.expression.keyed(values)
+        return (type(self), self.descending, self.nulls_first, self.nulls_last, shape)
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         names = ("descending", "nulls_first", "nulls_last")
