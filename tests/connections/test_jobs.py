@@ -11,7 +11,6 @@ from aorm import steps
 from aorm.connections import arun, atomic, on_commit
 from aorm.errors import OperationalError, PoolTimeout
 
-
 SLOW = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i FROM n) SELECT sum(i) FROM n"
 
 
