@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from cancellation import WAYS, interrupted
@@ -181,13 +182,15 @@ def test_callbacks_of_an_operations_own_block_are_called_when_it_committed(
     async def main():
         for number in range(1, 100):
             called = []
-            run = await interrupted(
-                lambda: arun(steps.in_block(saved(number, called)), database), way, number
-            )
+            work = partial(saving, number, called)
+            run = await interrupted(work, way, number)
             committed = number in await arun(make_numbers(), database)
             assert called == [number] * committed
             if not run.interrupted:
                 return number
         raise AssertionError("it never ended by itself")
+
+    def saving(number, called):
+        return arun(steps.in_block(saved(number, called)), database)
 
     assert asyncio.run(main()) > 2

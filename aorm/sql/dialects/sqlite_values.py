@@ -242,8 +242,9 @@ def _sqlite_decimal_conversion(field: Any, expression: bool) -> Conversion:
     places = getattr(field, "decimal_places", None)
     if expression or places is None:
         return Conversion(
-            "expression_decimal({0})",
-            {"expression_decimal": expression_decimal},
+            f"(decimal_of(f'{{{{{{0}}:{_FLOAT_SPEC}}}}}') if {{0}}.__class__ is float"
+            " else expression_decimal({0}))",
+            {"decimal_of": Decimal, "expression_decimal": expression_decimal},
             expression_decimal,
         )
     # Counting the last places is the cheapest way from a float, and right for all that a float
