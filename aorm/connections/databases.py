@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakSet
 
 from aorm.conf import settings
-from aorm.connections import capture, lazy
+from aorm.connections import capture, lazy, moments
 from aorm.connections.bridge import async_side, refusal, sync_side
 from aorm.connections.current import current_block
 from aorm.connections.gate import forget_gates
@@ -77,6 +77,7 @@ class Database:
         self._dialect = dialect
         self._generation = -1
         self.ops = Operations(self)
+        self.settings_dict = moments.DatabaseSettings(self.vendor)
         self.hops = self.address.async_driver == "aiosqlite"
         self.sync_pool: Pool | None = None
         self.async_pools: dict[Any, Any] = {}
@@ -115,6 +116,25 @@ class Database:
     def url(self) -> str:
         """Where it is, without the password."""
         return repr(self.address)
+
+    @property
+    def timezone_name(self) -> str:
+        """The time zone of the moments that statements of the user's own give."""
+        own: str | None = self.settings_dict["TIME_ZONE"]
+        return own or ("UTC" if settings.USE_TZ else settings.TIME_ZONE)
+
+    @timezone_name.deleter
+    def timezone_name(self) -> None:
+        """Nothing is kept that would have to be forgotten."""
+
+    @property
+    def timezone(self) -> Any:
+        """The time zone of that name."""
+        return moments.zone_of(self.timezone_name)
+
+    @timezone.deleter
+    def timezone(self) -> None:
+        """Nothing is kept that would have to be forgotten."""
 
     @property
     def data_types(self) -> Any:
@@ -238,14 +258,14 @@ class Database:
 
         Values are `%s` (or `%(name)s`) in the text, or in the database's own way (`?`, `$1`).
         """
-        result = self.run_raw(*native(self.vendor, sql, params))
+        result = self.shown(self.run_raw(*native(self.vendor, sql, params)))
         return result.rowcount if result.rows is None else result.rows
 
     async def aexecute(
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> Any:
         """Run SQL in the current transaction, or on its own: its rows, or how many it changed."""
-        result = await self._arun_raw(*native(self.vendor, sql, params))
+        result = self.shown(await self._arun_raw(*native(self.vendor, sql, params)))
         return result.rowcount if result.rows is None else result.rows
 
     def cursor(self) -> Cursor:
@@ -256,6 +276,7 @@ class Database:
         """Run one statement of the user's own, with the database's own placeholders."""
         if lazy.running_loop() is not None:
             raise refusal()
+        params = self._given(params)
         block = self.block()
         if block is not None:
             return Inside(sync_side(block.transaction), block).raw(sql, params)
@@ -267,6 +288,7 @@ class Database:
             pool.give(connection)
 
     async def _arun_raw(self, sql: str, params: Sequence[Any]) -> Any:
+        params = self._given(params)
         block = self.block()
         if block is not None:
             return await Inside(async_side(block.transaction), block).raw(sql, params)
@@ -276,6 +298,17 @@ class Database:
             return await self._watched(connection).raw(sql, params)
         finally:
             pool.give(connection)
+
+    def _given(self, params: Sequence[Any]) -> Sequence[Any]:
+        if self.vendor != "postgresql" or not params or self.dialect is None:
+            return params
+        return moments.given(params, self.dialect)
+
+    def shown(self, result: Any) -> Any:
+        """The result of a statement of the user's own, with its moments as the settings want."""
+        if self.vendor != "postgresql" or self.dialect is None:
+            return result
+        return moments.returned(result, self.dialect, self.timezone_name)
 
     def _watched(self, connection: Any) -> Any:
         return capture.watched(connection, self.alias) if capture.watching else connection

@@ -94,7 +94,8 @@ class Cursor:
 
     def execute(self, sql: str, params: Values = None) -> Cursor:
         """Run a statement; values are `%s` or `%(name)s` in its text."""
-        self._keep(self._database.run_raw(*native(self._database.vendor, sql, params)))
+        database = self._database
+        self._keep(database.shown(database.run_raw(*native(database.vendor, sql, params))))
         return self
 
     def executemany(self, sql: str, rows: Iterable[Values]) -> Cursor:

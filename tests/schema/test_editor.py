@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import Ask
+from support import Ask, needs
 
 import aorm
 from aorm.errors import IntegrityError, NotSupportedError, QueryError
@@ -132,7 +132,7 @@ async def test_rows_that_refer_to_a_changed_table_stay(ask: Ask, editing: Editin
 
 
 @pytest.mark.usefixtures("shelves")
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@needs("inline_foreign_keys_only")
 async def test_inside_of_a_transaction_sqlite_refuses_to_remake_a_table_that_others_refer_to(
     ask: Ask, editing: Editing
 ) -> None:
@@ -147,7 +147,7 @@ async def test_inside_of_a_transaction_sqlite_refuses_to_remake_a_table_that_oth
 
 
 @pytest.mark.usefixtures("shelves")
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@needs("inline_foreign_keys_only")
 async def test_sqlite_looks_at_foreign_keys_before_the_commit(ask: Ask, editing: Editing) -> None:
     async def break_one() -> None:
         async with editing() as editor:
@@ -163,7 +163,7 @@ async def test_sqlite_looks_at_foreign_keys_before_the_commit(ask: Ask, editing:
 
 
 @pytest.mark.usefixtures("shelves")
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@needs("inline_foreign_keys_only")
 async def test_triggers_of_a_table_of_sqlite_outlive_its_change(
     ask: Ask, editing: Editing, database: Any
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support import needs
 
 from aorm import models
 from schema.models import Box, Shelf
@@ -50,7 +51,7 @@ async def test_columns_have_the_types_sizes_and_nulls_of_their_fields(
     assert by_name["id"].is_autofield
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@needs("time_zones")
 async def test_a_decimal_has_its_digits_and_places(told: Told) -> None:
     columns = {column.name: column for column in await told("get_table_description", BOX)}
     assert (columns["weight"].precision, columns["weight"].scale) == (6, 2)
