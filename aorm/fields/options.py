@@ -22,6 +22,7 @@ from aorm.conf import settings
 from aorm.errors import FieldDoesNotExist, ImproperlyConfigured, listed
 from aorm.fields.composite import CompositePrimaryKey
 from aorm.fields.constraints import UniqueConstraint
+from aorm.fields.kinds import Kinds
 from aorm.fields.lookup_registry import meanings_changed
 from aorm.fields.registry import Apps, current_apps, hooks
 from aorm.fields.rels import PathInfo
@@ -56,11 +57,14 @@ META_NAMES = (
     "order_with_respect_to",
     "ordering",
     "permissions",
+    "polymorphic_on",
+    "polymorphic_value",
     "proxy",
     "required_db_features",
     "required_db_vendor",
     "select_on_save",
     "swappable",
+    "track_changes",
     "unique_together",
     "verbose_name",
     "verbose_name_plural",
@@ -163,10 +167,16 @@ class Options:
         self.indexes: list[Any] = []
         self.constraints: list[Any] = []
         self.select_on_save = False
+        #: Whether objects remember what was loaded: see `aorm.fields.tracking`.
+        self.track_changes = False
         self.default_permissions: Any = ("add", "change", "delete", "view")
         self.permissions: Any = []
         self.get_latest_by: Any = None
         self.order_with_respect_to: Any = None
+        self.polymorphic_on: str | None = None
+        self.polymorphic_value: Any = None
+        #: The classes that share the table: see `aorm.fields.kinds`; None: there is only this one.
+        self.kinds: Kinds | None = None
         self.managed = True
         self.proxy = False
         self.abstract = False

@@ -15,6 +15,7 @@ from aorm import errors
 from aorm.connections import arun, run
 from aorm.fields.base import LOOKUP_SEP, DatabaseDefault
 from aorm.fields.registry import apps, hooks
+from aorm.fields.tracking import changed_fields, remember
 from aorm.models.construct import FILLER, filler, set_others, with_positional
 from aorm.models.deferred import missing_attribute
 from aorm.models.meta import ModelBase
@@ -196,6 +197,19 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         """The attnames of the columns that were not loaded."""
         return {name for name in self._meta._columns_by_attname if name not in self.__dict__}
 
+    def get_changed_fields(self) -> set[str]:
+        """The names of the fields that were changed since the object was loaded or saved.
+
+        All of them where it has no row yet.
+
+        Raises:
+            ValueError: the model does not say `track_changes = True` in its Meta.
+        """
+        changed = saving.changed_only(self, False, False, None)
+        if changed is None:
+            return {field.name for field in self._meta.concrete_fields if not field.generated}
+        return {field.name for field in changed_fields(self)}
+
     def serializable_value(self, field_name: str) -> Any:
         """The value of a field by its name; of a foreign key, the key."""
         field = self._meta._forward_fields_map.get(field_name)
@@ -226,6 +240,7 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         force_update: bool = False,
         using: Any = None,
         update_fields: Iterable[str] | None = None,
+        changed_only: bool = False,
     ) -> None:
         """Update the object's row, or insert one where there is none.
 
@@ -235,12 +250,16 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
             force_update: update, or fail.
             using: the alias of the database, or an open transaction.
             update_fields: update only these fields.
+            changed_only: update only what was changed since the object was loaded, and nothing
+                where nothing was; the model says `track_changes = True` in its Meta.
 
         Raises:
             ValueError: the arguments contradict each other, or a related object is not saved.
             NotUpdated: a forced update found no row.
             StaleObjectError: the model has a `VersionField`, and the row is of another version.
         """
+        if changed_only:
+            update_fields = saving.changed_only(self, force_insert, force_update, update_fields)
         alias, database = place(using or write_alias(self))
         run(saving.save(self, alias, force_insert, force_update, update_fields), database)
 
@@ -251,7 +270,10 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         force_update: bool = False,
         using: Any = None,
         update_fields: Iterable[str] | None = None,
+        changed_only: bool = False,
     ) -> None:
+        if changed_only:
+            update_fields = saving.changed_only(self, force_insert, force_update, update_fields)
         alias, database = place(using or write_alias(self))
         await arun(saving.save(self, alias, force_insert, force_update, update_fields), database)
 
@@ -398,6 +420,8 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
             if field.is_relation and (wanted is None or field.name in wanted):
                 held.pop(getattr(field, "cache_attname", ""), None)
         own_state(self).db = own_state(fresh).db
+        if options.track_changes:
+            remember(self, loaded.keys() & options._columns_by_attname.keys())
 
     # --- neighbours -----------------------------------------------------------------------
 

@@ -134,8 +134,10 @@ def _can_be_generated(options: Any) -> bool:
     )
 
 
-def _default(field: Any) -> tuple[bool, Any]:
+def _default(field: Any, options: Any) -> tuple[bool, Any]:
     """Whether the default has to be asked for each time, and the default or what to ask."""
+    if options.kinds is not None and field.attname == options.kinds.attname:
+        return False, options.polymorphic_value
     overridden = type(field).get_default is not Field.get_default
     if overridden and (not field.is_relation or field.has_default()):
         return True, field.get_default
@@ -152,7 +154,7 @@ def _parts(options: Any) -> tuple[dict[str, Any], list[str], str]:
     for number, field in enumerate(options.concrete_fields):
         name, attname = field.name, field.attname
         constant = f"_default_{number}"
-        asked, names[constant] = _default(field)
+        asked, names[constant] = _default(field, options)
         default = f"{constant}()" if asked else constant
         parameters.append(attname)
         unset = "pass" if field.generated else f"_instance_.{attname} = {default}"
@@ -180,7 +182,7 @@ def _parts(options: Any) -> tuple[dict[str, Any], list[str], str]:
 
 def _interpreted(options: Any) -> Filler:
     """The same for models with a field whose name cannot stand in source code."""
-    fields = [(field, *_default(field)) for field in options.concrete_fields]
+    fields = [(field, *_default(field, options)) for field in options.concrete_fields]
 
     def fill(instance: Any, /, **values: Any) -> dict[str, Any]:
         for field, asked, default in fields:

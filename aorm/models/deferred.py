@@ -7,6 +7,7 @@ from typing import Any
 
 from aorm.connections.lazy import running_loop
 from aorm.errors import SynchronousOnlyOperation
+from aorm.fields.tracking import remember
 from aorm.late import difflib
 from aorm.models.fetch_modes import fetch_mode_of
 
@@ -54,6 +55,8 @@ class DeferredAttribute:
         for each in same:
             if each.pk in values:
                 each.__dict__[attname] = values[each.pk]
+                if model._meta.track_changes:
+                    remember(each, (attname,))
 
     def __repr__(self) -> str:
         return f"<DeferredAttribute: {self.field}>"

@@ -43,6 +43,10 @@ UNCHANGING = frozenset(
 )
 
 
+#: The manager that saving and lazy loading start from: it sees the rows of all kinds.
+BASE_MANAGER = "_base_manager"
+
+
 class ManagerDescriptor:
     """Hands out a model's manager: from the class, never from an instance."""
 
@@ -240,13 +244,22 @@ class BaseManager(Generic[M]):
 
     def get_queryset(self) -> QuerySet[M]:
         """A new QuerySet; override it to change what the manager's queries begin with."""
-        return self._queryset_class(model=self.model, using=self._db, hints=self._hints)
+        queryset = self._queryset_class(model=self.model, using=self._db, hints=self._hints)
+        kinds = self.model._meta.kinds
+        if kinds is not None and self.name != BASE_MANAGER:
+            values = kinds.values_of(self.model)
+            return (
+                queryset if values is None else queryset.filter(**{f"{kinds.attname}__in": values})
+            )
+        return queryset
 
     def _prepare(self) -> None:
         """Take methods that cannot change what they are called on from one kept QuerySet."""
         cls = type(self)
         if "_prepared" in self.__dict__ or cls.get_queryset is not BaseManager.get_queryset:
             return
+        if self.model._meta.kinds is not None:
+            return  # a class that is made later belongs to the rows as well
         shared = self.get_queryset()
         methods = {
             name: getattr(shared, name)

@@ -26,6 +26,7 @@ from aorm.errors import (
 )
 from aorm.fields import numbers
 from aorm.fields.base import Field
+from aorm.fields.kinds import prepare_kinds
 from aorm.fields.on_delete import CASCADE
 from aorm.fields.options import Options
 from aorm.fields.order_wrt import prepare_order
@@ -177,6 +178,8 @@ class _Making:
             self.options.ordering = base.ordering
         if not hasattr(given, "get_latest_by"):
             self.options.get_latest_by = base.get_latest_by
+        if not hasattr(given, "track_changes"):
+            self.options.track_changes = base.track_changes
 
     def refuse_swapped_base(self) -> None:
         base = self.base_options
@@ -334,6 +337,7 @@ class _Making:
         cls, options = self.cls, self.options
         prepare_order(cls)
         options._prepare(cls, default_primary_key)
+        prepare_kinds(cls)
         if options.order_with_respect_to is not None:
             add_order_methods(cls)
         if cls.__doc__ is None:

@@ -10,6 +10,7 @@ from weakref import ref
 from aorm.connections import Using, arun, connections, run
 from aorm.connections.raw import native
 from aorm.errors import FieldDoesNotExist
+from aorm.fields.tracking import remember
 from aorm.models.placing import placed
 from aorm.models.rows import loaded_for
 from aorm.operations.prefetch import prefetch_related_objects_operation
@@ -196,13 +197,22 @@ class RawQuerySet:
                 row[place] if convert is None else convert(row[place])
                 for _, place, convert in fields
             ]
-            obj = self.model.from_db(database.alias, names, values)
+            obj = self._kind(names, values).from_db(database.alias, names, values)
             for name, place in others:
                 setattr(obj, name, row[place])
             obj._loaded = loaded
+            if obj._meta.track_changes:
+                remember(obj)
             found.append(obj)
         loaded.peers = [ref(obj) for obj in found]
         return found
+
+    def _kind(self, names: Sequence[str], values: Sequence[Any]) -> Any:
+        """The class of a row."""
+        kinds = self.model._meta.kinds
+        if kinds is None or kinds.attname not in names:
+            return self.model
+        return kinds.classes.get(values[names.index(kinds.attname)], self.model)
 
     def __iter__(self) -> Iterator[Any]:
         self._fetch_all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aorm.conf import settings
+from aorm.fields.kinds import Kinds
 from aorm.fields.registry import hooks
 from aorm.models.base import Model
 from aorm.models.construct import has_plain_init
@@ -24,6 +25,14 @@ def loads_plainly(model: Any) -> bool:
     """Whether no constructor, signal or `from_db` of the user's runs when an object is loaded."""
     if pre_init.receivers or post_init.receivers:
         return False
+    kinds = model._meta.kinds
+    if kinds is not None:
+        # The row says which of these is made.
+        return all(_is_plain(each) for each in (model, *kinds.classes.values()))
+    return _is_plain(model)
+
+
+def _is_plain(model: Any) -> bool:
     found: bool | None = model.__dict__.get("_loads_plainly")
     if found is None:
         found = (
@@ -36,8 +45,8 @@ def loads_plainly(model: Any) -> bool:
 
 
 def generation() -> int:
-    """Counts the changes of what listens to the making of objects."""
-    return pre_init.generation + post_init.generation
+    """Counts the changes of what decides how objects are made."""
+    return pre_init.generation + post_init.generation + Kinds.generation
 
 
 hooks.loads_plainly = loads_plainly

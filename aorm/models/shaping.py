@@ -19,7 +19,7 @@ from aorm.query.functions.datetime import Trunc
 from aorm.query.shapes import shape_of
 
 _TEXTS = frozenset({str}).issuperset
-_HELD = frozenset({"_loaded", "_meta", "_own_state", "_state"})
+_HELD = frozenset({"_loaded", "_meta", "_own_state", "_remembered_values", "_state"})
 
 
 class Shaping(Chaining):

@@ -11,6 +11,7 @@ from typing import Any
 from aorm.errors import QueryValueError, listed
 from aorm.fields.base import Field, is_expression
 from aorm.fields.relations import is_composite_relation
+from aorm.fields.tracking import remember
 from aorm.operations.places import take_last_places
 from aorm.operations.saving import check_related, plan_of
 from aorm.operations.versions import refuse_any_stale
@@ -277,6 +278,8 @@ def _insert(
         for obj in batch.objs:
             if not ignoring or obj.pk is not None:
                 obj._saved_to(db)
+                if obj._meta.track_changes:
+                    remember(obj)
     return found
 
 
@@ -400,6 +403,16 @@ def _bulk_update(
     if not objs:
         return 0
     _check_related(model, objs, "bulk_update", fields)
+    count = yield from _update_tables(model, objs, fields, dialect, batch_size)
+    if model._meta.track_changes:
+        for obj in objs:
+            remember(obj, {field.attname for field in fields})
+    return count
+
+
+def _update_tables(
+    model: Any, objs: Sequence[Any], fields: list[Any], dialect: Dialect, batch_size: int | None
+) -> Operation[int]:
     tables: dict[Any, list[Any]] = {}
     version = model._meta.version_field
     if version is not None:

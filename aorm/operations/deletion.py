@@ -50,7 +50,17 @@ def _left_alone(relation: Any) -> bool:
 
 
 def _listened_to(model: Any) -> bool:
-    return pre_delete.has_listeners(model) or post_delete.has_listeners(model)
+    kinds = model._meta.kinds
+    classes = [model] if kinds is None else [model, *kinds.classes.values()]
+    return any(pre_delete.has_listeners(c) or post_delete.has_listeners(c) for c in classes)
+
+
+def _by_class(objs: Iterable[Any]) -> list[list[Any]]:
+    """Objects of one table, apart by their classes."""
+    parts: dict[Any, list[Any]] = {}
+    for obj in objs:
+        parts.setdefault(type(obj), []).append(obj)
+    return list(parts.values())
 
 
 def _is_leaf(model: Any, from_field: Any = None) -> bool:
@@ -269,6 +279,14 @@ class Collector:
                 self.fast_deletes.append(objs)
                 return
             objs = yield from fetch_all(objs)
+        if objs and objs[0]._meta.kinds is not None and len(parts := _by_class(objs)) > 1:
+            for part in parts:
+                yield from self.collect(
+                    part, source, nullable, collect_related, first, keep_parents, False
+                )
+            if fail_on_restricted:
+                yield from self._check_restricted(type(objs[0]))
+            return
         new = self.add(objs, source, nullable, first)
         if not new:
             return

@@ -18,6 +18,7 @@ from aorm.fields.base import DatabaseDefault, is_expression
 from aorm.fields.order_wrt import group_attnames
 from aorm.fields.registry import hooks
 from aorm.fields.rels import ASSIGNED
+from aorm.fields.tracking import changed_fields, remember
 from aorm.operations.places import take_last_place
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.operations.signals import post_save, pre_save, send_steps
@@ -47,6 +48,7 @@ class Plan:
         pk_by_default: each column of the primary key has a default, so that a new instance is
             inserted without trying an update.
         order: the columns that objects have in common which are ordered together, or None.
+        tracked: whether the instances remember what was saved.
         version: the column that counts changes, where this table has it.
         named, parts: what `update_fields` may name, by the names: see `attnames` and `part`.
     """
@@ -67,6 +69,7 @@ class Plan:
         "settling",
         "signals",
         "stored",
+        "tracked",
         "version",
     )
 
@@ -94,8 +97,9 @@ class Plan:
         auto = self.options.auto_field
         self.auto = auto if auto is not None and auto in self.options.pk_fields else None
         self.signals = not options.auto_created
-        more = self.parents or self.settling or self.order or self.version is not None
-        self.plain = self.key_is_made and not (self.pk_by_default or more)
+        self.tracked = options.track_changes
+        more = (self.parents, self.settling, self.order, self.tracked, self.version is not None)
+        self.plain = self.key_is_made and not (self.pk_by_default or any(more))
         self.parts: dict[Any, Updater] = {}
         self.named: dict[frozenset[str], frozenset[str]] = {}
 
@@ -281,6 +285,38 @@ def forced_models(model: Any, force_insert: Any) -> tuple[Any, ...]:
     return force_insert
 
 
+def changed_only(
+    instance: Any, force_insert: Any, force_update: bool, update_fields: Any
+) -> Collection[str] | None:
+    """What `update_fields` has to be so that `save` writes only what was changed.
+
+    None means all: the instance has no row yet.
+
+    Raises:
+        ValueError: the model does not track changes, or another argument contradicts.
+    """
+    plan = plan_of(type(instance))
+    if not plan.tracked:
+        name = type(instance).__name__
+        raise QueryValueError(
+            f"{name} does not know what was changed: say `track_changes = True` in its Meta"
+        )
+    if force_insert or force_update or update_fields is not None:
+        raise QueryValueError(
+            "changed_only decides by itself what is written: it goes with neither force_insert nor "
+            "force_update nor update_fields"
+        )
+    if is_adding(instance):
+        return None
+    # The key of an object that was saved after it was assigned is a change.
+    check_related(instance, "save")
+    changed = {field.name for field in changed_fields(instance)}
+    if changed:
+        fields = instance._meta.concrete_fields
+        changed.update(field.name for field in fields if getattr(field, "auto_now", False))
+    return changed
+
+
 # --- saving ----------------------------------------------------------------------------
 
 
@@ -400,6 +436,8 @@ def _save(
     # One table, and nobody who listens: no more than the statement.
     yield from _save_table(instance, plan, db, force_insert, force_update, update_fields)
     instance._saved_to(db)
+    if plan.tracked:
+        remember(instance, update_fields)
 
 
 def save_base(
@@ -434,6 +472,8 @@ def save_base(
             instance, plan, db, force_insert, force_update, update_fields
         )
     instance._saved_to(db)
+    if plan.tracked:
+        remember(instance, update_fields)
     if plan.signals and post_save.receivers:
         yield from send_steps(
             post_save,

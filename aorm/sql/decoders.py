@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aorm.fields.registry import hooks
+from aorm.fields.tracking import remember
 from aorm.late import inspect
 from aorm.query.expressions import Col
 from aorm.query.tuples import ColumnTuple
@@ -298,6 +299,10 @@ def _object(
         )
         for field, place in source.fields
     ]
+    kind = _kind(writer, source, dict(values), model)
+    if kind != model:
+        line(f"k_{variable} = {kind}")
+        model = f"k_{variable}"
     shared = f"l_{variable}"
     if variable == "o":
         prepared.append(f"{shared} = loaded")
@@ -317,6 +322,8 @@ def _object(
         texts = "".join(f"{text}, " for _, text in values)
         mode = ", fetch_mode=loaded.fetch_mode" if _takes_mode(source.model) else ""
         line(f"{variable} = {model}.from_db(loaded.db, {names}, ({texts}){mode})")
+    if source.model._meta.track_changes:
+        line(f"{writer.name(remember, 'remember')}({variable})")
     for name, place in source.annotations:
         expression = outputs[place].expression
         text = converted(
@@ -344,6 +351,14 @@ def _object(
         line(f"{variable}.{related.cache} = {inner}")
         if related.remote_cache is not None:
             line(f"if {inner} is not None: {inner}.{related.remote_cache} = {variable}")
+
+
+def _kind(writer: Writer, source: Source, values: dict[str, str], model: str) -> str:
+    """The class of an object: that of its model, or the one that its row names."""
+    kinds = source.model._meta.kinds
+    if kinds is None or kinds.attname not in values:
+        return model
+    return f"{writer.name(kinds.classes.get, 'kind')}({values[kinds.attname]}, {model})"
 
 
 def _takes_mode(model: Any) -> bool:

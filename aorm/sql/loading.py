@@ -254,10 +254,18 @@ def _mask(draft: Draft) -> dict[str, Any] | None:
     return mask
 
 
+def _always(opts: Any) -> set[str]:
+    """The fields that are never deferred: the key, and what says of which class a row is."""
+    names = {field.name for field in opts.pk_fields}
+    if opts.kinds is not None:
+        names.add(opts._columns_by_attname[opts.kinds.attname].name)
+    return names
+
+
 def _only_mask(tree: dict[str, Any], opts: Any) -> dict[str, Any]:
     mask: dict[str, Any] = {}
-    for field in opts.pk_fields if hasattr(opts, "pk_fields") else [opts.pk]:
-        mask[field.name] = {}
+    for name in _always(opts):
+        mask[name] = {}
     for name, inner in tree.items():
         name = opts.pk.name if name == "pk" else name
         field = opts.get_field(name)
@@ -268,7 +276,7 @@ def _only_mask(tree: dict[str, Any], opts: Any) -> dict[str, Any]:
 
 def _defer_mask(tree: dict[str, Any], opts: Any) -> dict[str, Any]:
     mask: dict[str, Any] = {"*": {}}
-    keys = {f.name for f in (opts.pk_fields if hasattr(opts, "pk_fields") else [opts.pk])}
+    keys = _always(opts)
     hidden = set()
     for name, inner in tree.items():
         field = opts.get_field(name)
