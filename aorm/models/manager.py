@@ -248,9 +248,8 @@ class BaseManager(Generic[M]):
         kinds = self.model._meta.kinds
         if kinds is not None and self.name != BASE_MANAGER:
             values = kinds.values_of(self.model)
-            return (
-                queryset if values is None else queryset.filter(**{f"{kinds.attname}__in": values})
-            )
+            if values is not None:
+                queryset = queryset.filter(**{f"{kinds.attname}__in": values})
         return queryset
 
     def _prepare(self) -> None:
