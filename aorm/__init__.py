@@ -4,19 +4,23 @@ from aorm import errors, models
 from aorm.conf import settings
 from aorm.configure import configure
 from aorm.connections import (
+    after_position,
     aget_rollback,
     aon_commit,
     aset_rollback,
     async_to_sync,
     atomic,
+    awrite_position,
     capture_queries,
     connections,
     detached,
     explain_runtime,
     get_rollback,
     on_commit,
+    on_primary,
     set_rollback,
     sync_to_async,
+    write_position,
 )
 from aorm.fields.registry import apps, isolate_apps
 from aorm.operations.routing import router
@@ -28,12 +32,14 @@ __all__ = [
     "aclose",
     "acreate_tables",
     "adrop_tables",
+    "after_position",
     "aget_rollback",
     "aon_commit",
     "apps",
     "aset_rollback",
     "async_to_sync",
     "atomic",
+    "awrite_position",
     "capture_queries",
     "close",
     "configure",
@@ -47,8 +53,10 @@ __all__ = [
     "isolate_apps",
     "models",
     "on_commit",
+    "on_primary",
     "router",
     "set_rollback",
     "settings",
     "sync_to_async",
+    "write_position",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 from aorm import schema
 from aorm.conf import settings
 from aorm.connections import Database, connections
-from aorm.errors import ImproperlyConfigured
+from aorm.connections.replicas import Replicas
+from aorm.errors import ImproperlyConfigured, listed
 from aorm.late import zoneinfo
 from aorm.models.fetch_modes import FetchMode
 from aorm.sql import inline  # noqa: F401  expressions in DDL and in single-row writes
@@ -29,6 +30,7 @@ def configure(
     time_zone: str = _KEEP,
     fetch_mode: FetchMode = _KEEP,
     routers: Sequence[Any] = _KEEP,
+    replicas: Mapping[str, str | Sequence[str]] | None = None,
     default_auto_field: str = _KEEP,
     **options: Any,
 ) -> None:
@@ -44,6 +46,8 @@ def configure(
         fetch_mode: how relations that were not loaded are: `models.FETCH_PEERS` (the default),
             `FETCH_ONE` or `RAISE`.
         routers: objects or dotted paths that choose databases.
+        replicas: by the alias of a database of PostgreSQL, the aliases of its streaming replicas,
+            which answer reads outside of transactions as soon as they have what was written.
         default_auto_field: the dotted path of the field of automatic primary keys.
         options: options of pools and drivers for all databases, as in the URL's query.
 
@@ -66,6 +70,7 @@ def configure(
     if time_zone is not _KEEP:
         _check_time_zone(time_zone)
     made = {alias: _database(alias, url, options) for alias, url in databases.items()}
+    _add_replicas(made, replicas or {})
     chosen = {
         "USE_TZ": use_tz,
         "TIME_ZONE": time_zone,
@@ -85,6 +90,37 @@ def _database(alias: str, url: str, options: Mapping[str, Any]) -> Database:
     database = Database(alias, url, **options)
     database.set_dialect(DIALECTS[database.vendor])
     return database
+
+
+def _add_replicas(
+    databases: Mapping[str, Database], replicas: Mapping[str, str | Sequence[str]]
+) -> None:
+    named = {
+        alias: (names,) if isinstance(names, str) else tuple(names)
+        for alias, names in replicas.items()
+    }
+    taken: set[str] = {"default"}
+    for alias, names in named.items():
+        for name in (alias, *names):
+            if name not in databases:
+                raise ImproperlyConfigured(
+                    f"replicas: no database is configured as {name!r}; there are:"
+                    f" {listed(databases)}"
+                )
+            if databases[name].vendor != "postgresql":
+                raise ImproperlyConfigured(
+                    f"replicas: {name!r} is of {databases[name].vendor}; only PostgreSQL has"
+                    " streaming replicas (a router may choose among other databases)"
+                )
+        for name in names:
+            if name in taken or name in named:
+                raise ImproperlyConfigured(
+                    f"replicas: {name!r} is a primary, or a replica already; each replica is of"
+                    " one primary, which is none itself"
+                )
+            taken.add(name)
+        if names:
+            databases[alias].replicas = Replicas([databases[name] for name in names])
 
 
 def _check_time_zone(name: str) -> None:

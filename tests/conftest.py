@@ -61,6 +61,19 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     server.drop_database(postgres_server, name)
 
 
+@pytest.fixture(scope="session")
+def replica_server(pytestconfig: pytest.Config, postgres_server: str) -> Iterator[server.Replica]:
+    """This process's own streaming replica of the server, with all its databases.
+
+    Only a server that the tests have started themselves has one.
+    """
+    if server.VARIABLE in os.environ:
+        pytest.skip(f"the server of {server.VARIABLE} is not ours to replicate")
+    replica = server.Replica(pytestconfig.stash[SERVER_DIRECTORY], postgres_server)
+    yield replica
+    replica.stop()
+
+
 # --- coroutine tests ---------------------------------------------------------------
 
 

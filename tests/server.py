@@ -25,6 +25,7 @@ import psycopg
 
 VARIABLE = "AORM_TEST_POSTGRES"
 UNPRIVILEGED = "nobody"
+PRIMARY = "data"
 SETTINGS = {  # speed over durability: the data lives as long as the test run
     "fsync": "off",
     "synchronous_commit": "off",
@@ -58,13 +59,37 @@ def server_url(directory: Path) -> str:
 def stop(directory: Path) -> None:
     """Stop the server of this directory, if one was started, and remove the directory."""
     if (directory / "url").exists():
-        _pg_ctl(directory, "-m", "immediate", "stop")
+        _pg_ctl(directory, PRIMARY, "-m", "immediate", "stop")
     shutil.rmtree(directory)
 
 
 def restart(directory: Path, mode: str) -> None:
     """Stop the server of this directory in a mode of pg_ctl, and start it on the same port."""
-    _pg_ctl(directory, "-m", mode, "-l", str(directory / "data" / "log"), "restart")
+    _pg_ctl(directory, PRIMARY, "-m", mode, "-l", str(directory / PRIMARY / "log"), "restart")
+
+
+class Replica:
+    """A streaming replica of this directory's server, of one process's own.
+
+    It is a copy by `pg_basebackup`, which follows the primary from the moment of the copy.
+    """
+
+    def __init__(self, directory: Path, primary: str) -> None:
+        self._directory = directory
+        self._data = f"replica-{os.getpid()}"
+        _make_data(directory, self._data)
+        options = ["--dbname", primary, "--checkpoint=fast", "--write-recovery-conf"]
+        _program(directory, self._data, "pg_basebackup", *options)
+        self.url = _listen(directory, self._data)
+
+    def stop(self) -> None:
+        """Stop it at once, as if its machine had failed."""
+        _pg_ctl(self._directory, self._data, "-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start it again, on the same port."""
+        log = str(self._directory / self._data / "log")
+        _pg_ctl(self._directory, self._data, "-l", log, "start")
 
 
 def with_database(url: str, name: str) -> str:
@@ -90,18 +115,31 @@ def _maintain(url: str, sql: Any) -> None:
 
 
 def _start(directory: Path) -> str:
-    data = directory / "data"
-    data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         _copy_programs(directory)
-        shutil.chown(data, UNPRIVILEGED)
-    _program(
-        directory, "initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "--username=aorm"
-    )
+    _make_data(directory, PRIMARY)
+    options = ["--auth=trust", "--encoding=utf8", "--locale=C", "--username=aorm"]
+    _program(directory, PRIMARY, "initdb", *options)
+    return _listen(directory, PRIMARY)
+
+
+def _make_data(directory: Path, data: str) -> None:
+    (directory / data).mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(directory / data, UNPRIVILEGED)
+
+
+def _listen(directory: Path, data: str) -> str:
+    """Start a server on a free port, which it keeps when it is started again; its URL."""
     port = _free_port()
-    options = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
-    address = f"-h 127.0.0.1 -p {port} -c unix_socket_directories=''"
-    _pg_ctl(directory, "-l", str(data / "log"), "-o", f"{address} {options}", "start")
+    settings = SETTINGS | {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+    }
+    with (directory / data / "postgresql.auto.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+    _pg_ctl(directory, data, "-l", str(directory / data / "log"), "start")
     return f"postgresql://aorm@127.0.0.1:{port}/postgres"
 
 
@@ -124,11 +162,11 @@ def _package() -> Path:
     return Path(package.origin).parent
 
 
-def _pg_ctl(directory: Path, *arguments: str) -> None:
-    _program(directory, "pg_ctl", "-w", *arguments)
+def _pg_ctl(directory: Path, data: str, *arguments: str) -> None:
+    _program(directory, data, "pg_ctl", "-w", *arguments)
 
 
-def _program(directory: Path, name: str, *arguments: str) -> None:
+def _program(directory: Path, data: str, name: str, *arguments: str) -> None:
     user: dict[str, Any] = {}
     package = _package()
     if os.geteuid() == 0:
@@ -137,7 +175,7 @@ def _program(directory: Path, name: str, *arguments: str) -> None:
     # Output goes to a file: the server inherits it, and a pipe would stay open as long as it runs.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
-            [package / "pginstall" / "bin" / name, "-D", directory / "data", *arguments],
+            [package / "pginstall" / "bin" / name, "-D", directory / data, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -48,7 +48,15 @@ MODEL = [
     "validate_unique",
 ]
 RELATED = ["add", "clear", "create", "get_or_create", "remove", "set", "update_or_create"]
-RUNTIME = ["close", "create_tables", "drop_tables", "get_rollback", "on_commit", "set_rollback"]
+RUNTIME = [
+    "close",
+    "create_tables",
+    "drop_tables",
+    "get_rollback",
+    "on_commit",
+    "set_rollback",
+    "write_position",
+]
 
 
 def both(owner: Any, names: list[str]) -> list[Any]:
@@ -98,10 +106,10 @@ def test_the_synchronous_method_carries_the_docstring(owner, name):
 
 
 AORM = """
-    aclose acreate_tables adrop_tables aget_rollback aon_commit apps aset_rollback async_to_sync
-    atomic capture_queries close configure connections create_tables detached drop_tables errors
-    explain_runtime get_rollback isolate_apps models on_commit router set_rollback settings
-    sync_to_async
+    aclose acreate_tables adrop_tables after_position aget_rollback aon_commit apps aset_rollback
+    async_to_sync atomic awrite_position capture_queries close configure connections create_tables
+    detached drop_tables errors explain_runtime get_rollback isolate_apps models on_commit
+    on_primary router set_rollback settings sync_to_async write_position
 """
 
 

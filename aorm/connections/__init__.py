@@ -29,6 +29,15 @@ from aorm.connections.manual import (
     set_autocommit,
     set_rollback,
 )
+from aorm.connections.positions import after_position, on_primary
+from aorm.connections.reading import (
+    aread,
+    aread_stream,
+    awrite_position,
+    read,
+    read_stream,
+    write_position,
+)
 from aorm.connections.run import arun, astream, run, stream
 from aorm.connections.transaction import Block
 
@@ -40,8 +49,11 @@ __all__ = [
     "Databases",
     "Runtime",
     "Using",
+    "after_position",
     "aget_rollback",
     "aon_commit",
+    "aread",
+    "aread_stream",
     "arun",
     "asavepoint",
     "asavepoint_commit",
@@ -51,6 +63,7 @@ __all__ = [
     "astream",
     "async_to_sync",
     "atomic",
+    "awrite_position",
     "capture_queries",
     "clean_savepoints",
     "commit",
@@ -63,6 +76,9 @@ __all__ = [
     "get_rollback",
     "mark_for_rollback_on_error",
     "on_commit",
+    "on_primary",
+    "read",
+    "read_stream",
     "rollback",
     "run",
     "savepoint",
@@ -73,4 +89,5 @@ __all__ = [
     "set_rollback",
     "stream",
     "sync_to_async",
+    "write_position",
 ]

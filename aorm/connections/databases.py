@@ -22,7 +22,9 @@ from aorm.connections.current import current_block
 from aorm.connections.gate import forget_gates
 from aorm.connections.inside import Inside
 from aorm.connections.pool import Pool
+from aorm.connections.positions import SCOPE, wrote
 from aorm.connections.raw import Cursor, native
+from aorm.connections.replicas import Replica, Replicas
 from aorm.connections.stats import DatabaseStats, database_stats, pool_stats
 from aorm.connections.transaction import Block
 from aorm.connections.turns import open_block
@@ -82,6 +84,8 @@ class Database:
         self.sync_pool: Pool | None = None
         self.async_pools: dict[Any, Any] = {}
         self.around: Block | None = None  # a test's: all code is in it
+        self.replicas: Replicas | None = None  # which answer reads in its place
+        self.replica: Replica | None = None  # what is known of it, if it is one
         self._lock = threading.Lock()
         _all_databases.add(self)
 
@@ -207,7 +211,15 @@ class Database:
         opener: Callable[[], Any] = getattr(lazy.driver(driver), name)(
             self.address, functions, self.__dict__.get("origin", self)
         )
-        return opener
+        replica = self.replica
+        if replica is None:
+            return opener
+
+        def anew() -> Any:
+            replica.forget()
+            return opener()
+
+        return anew
 
     def close(self) -> None:
         """Close the synchronous connections, and what is left of loops that have closed.
@@ -285,6 +297,8 @@ class Database:
         try:
             return self._watched(connection).raw(sql, params)
         finally:
+            if self.replicas is not None:
+                wrote(self, SCOPE.get())
             pool.give(connection)
 
     async def _arun_raw(self, sql: str, params: Sequence[Any]) -> Any:
@@ -297,6 +311,8 @@ class Database:
         try:
             return await self._watched(connection).raw(sql, params)
         finally:
+            if self.replicas is not None:
+                wrote(self, SCOPE.get())
             pool.give(connection)
 
     def _given(self, params: Sequence[Any]) -> Sequence[Any]:

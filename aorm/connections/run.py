@@ -25,6 +25,7 @@ from aorm.connections.bridge import (
 from aorm.connections.callbacks import aclose_and_call_back, call_back
 from aorm.connections.current import current_block, enter, leave
 from aorm.connections.inside import Inside
+from aorm.connections.positions import SCOPE, wrote
 from aorm.connections.sides import abegin, begin
 from aorm.connections.transaction import Block, begin_sql, place_of_caller
 from aorm.errors import TransactionManagementError
@@ -47,8 +48,10 @@ from aorm.steps import (
 R = TypeVar("R")
 
 
-def run(operation: Doing[R], database: Any) -> R:
+def run(operation: Doing[R], database: Any, writes: bool = True) -> R:
     """Drive an operation from synchronous code; the answer is its value.
+
+    One that does not write leaves what later reads have to see (see `positions`) as it is.
 
     Raises SynchronousOnlyOperation on the thread of a running event loop, and what the operation
     raises.
@@ -84,6 +87,8 @@ def run(operation: Doing[R], database: Any) -> R:
         target = capture.watched(connection, database.alias) if capture.watching else connection
         return drive(operation, step, target, database)  # type: ignore[no-any-return]
     finally:
+        if writes and database.replicas is not None:
+            wrote(database, SCOPE.get())
         pool.give(connection)
 
 
@@ -177,7 +182,7 @@ def _left(inside: Inside, step: Leave, database: Any) -> None:
         call_back(callbacks)
 
 
-async def arun(operation: Doing[R], database: Any) -> R:
+async def arun(operation: Doing[R], database: Any, writes: bool = True) -> R:
     """Drive an operation from a coroutine; the answer is its value."""
     drive: Any = _adrive
     if type(operation) is not Single:
@@ -210,6 +215,8 @@ async def arun(operation: Doing[R], database: Any) -> R:
         target = capture.watched(connection, database.alias) if capture.watching else connection
         return await drive(operation, step, target, database)  # type: ignore[no-any-return]
     finally:
+        if writes and database.replicas is not None:
+            wrote(database, SCOPE.get())
         pool.give(connection)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from aorm.connections.positions import SCOPE, wrote
 from aorm.connections.turns import Turns, open_block
 from aorm.errors import DatabaseError, Error, TransactionManagementError
 from aorm.records import Record
@@ -97,6 +98,7 @@ class Transaction:
         "pool",
         "positions",
         "root",
+        "scope",
         "side",
         "turns",
         "usable",
@@ -126,7 +128,14 @@ class Transaction:
         self.needs_rollback = False
         self.cause: BaseException | None = None
         self.side: Any = None
+        # whose writes they are, wherever the commit will run
+        self.scope = None if database.replicas is None else SCOPE.get()
         self._savepoints = 0
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written in it."""
+        return bool(getattr(self.root.owner, "read_only", False))
 
     def check(self) -> None:
         """Raise TransactionManagementError unless statements may run."""
@@ -226,6 +235,8 @@ class Transaction:
         finally:
             self.ended = True
             self.usable = False
+            if commit and self.database.replicas is not None and not self.read_only:
+                wrote(self.database, self.scope)
 
     def _commit(self) -> Commands:
         try:

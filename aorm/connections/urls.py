@@ -90,6 +90,7 @@ OPTIONS: dict[str, Known] = {
         "idle_in_transaction_session_timeout": (_seconds, None),
         "search_path": (str, None),
         "pgbouncer": (_choice("transaction", "session", "none"), "none"),
+        "replica_retry": (_seconds, 5.0),  # before a replica that was down is tried again
         "prepared_statements": (int, 500),  # kept for each connection; 0 for none
         "sslmode": (_choice(*SSL_MODES), None),
         "sslrootcert": (str, None),

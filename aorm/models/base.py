@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aorm import errors
-from aorm.connections import arun, run
+from aorm.connections import arun, on_primary, run
 from aorm.fields.base import LOOKUP_SEP, DatabaseDefault
 from aorm.fields.registry import apps, hooks
 from aorm.fields.tracking import changed_fields, remember
@@ -350,7 +350,8 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         wanted = self._refreshed_names(fields)
         if wanted is None or wanted:
             queryset = self._refreshing(using, wanted, from_queryset)
-            self._take_over(queryset.get(), wanted)
+            with on_primary():
+                self._take_over(queryset.get(), wanted)
 
     async def arefresh_from_db(
         self,
@@ -361,7 +362,8 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
         wanted = self._refreshed_names(fields)
         if wanted is None or wanted:
             queryset = self._refreshing(using, wanted, from_queryset)
-            self._take_over(await queryset.aget(), wanted)
+            with on_primary():
+                self._take_over(await queryset.aget(), wanted)
 
     def _refreshed_names(self, fields: Iterable[str] | None) -> set[str] | None:
         """What is to be loaded (None: all); prefetched objects of these names are dropped."""

@@ -43,7 +43,7 @@ def condition_holds(condition: Any, values: Values, model: Any, using: str) -> b
     key = ("values", tuple(values), tuple(map(shape_of, values.values())))
     start: QuerySet[Any] = QuerySet(model=model, using=using)
     queryset = start._step(key, arguments, apply).filter(condition)
-    return run(_holds(queryset, connections[using].dialect), connections[using])
+    return run(_holds(queryset, connections[using].dialect), connections[using], False)
 
 
 def _holds(queryset: Any, dialect: Any) -> Operation[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aorm.connections import arun, connections, run
+from aorm.connections import aread, connections, read
 from aorm.models.fetch_modes import fetch_mode_of, live_peers
 from aorm.models.state import database_of
 from aorm.operations.prefetch import (
@@ -34,7 +34,7 @@ def prefetch_related_objects(
     instances = list(model_instances)
     if instances:
         operation = prefetch_related_objects_operation(instances, related_lookups)
-        run(operation, _database(instances))
+        read(operation, _database(instances))
 
 
 async def aprefetch_related_objects(
@@ -43,7 +43,7 @@ async def aprefetch_related_objects(
     instances = list(model_instances)
     if instances:
         operation = prefetch_related_objects_operation(instances, related_lookups)
-        await arun(operation, _database(instances))
+        await aread(operation, _database(instances))
 
 
 class RelatedFetching:
@@ -57,10 +57,10 @@ class RelatedFetching:
         Args:
             names: as for `QuerySet.prefetch_related()`.
         """
-        run(_fetch_related(self, names), _database([self]))
+        read(_fetch_related(self, names), _database([self]))
 
     async def afetch_related(self, *names: str | Prefetch) -> None:
-        await arun(_fetch_related(self, names), _database([self]))
+        await aread(_fetch_related(self, names), _database([self]))
 
 
 def _fetch_related(instance: Any, names: Sequence[str | Prefetch]) -> Operation[None]:

@@ -20,7 +20,7 @@ from collections.abc import (
 )
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from aorm.connections import arun, astream, connections, run, stream
+from aorm.connections import aread, aread_stream, arun, connections, read, read_stream, run
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
 from aorm.models.copying import Copying
 from aorm.models.inserting import Inserting
@@ -64,10 +64,16 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         def _create_operation(self, **kwargs: Any) -> Doing[T]: ...
 
     def _run(self, operation: Doing[R]) -> R:
-        return run(operation, self._place or connections[self._db or self.db])
+        database = self._place or connections[self._db or self.db]
+        if database.replicas is None or self._for_write:
+            return run(operation, database, False)
+        return read(operation, database)
 
     async def _arun(self, operation: Doing[R]) -> R:
-        return await arun(operation, self._place or connections[self._db or self.db])
+        database = self._place or connections[self._db or self.db]
+        if database.replicas is None or self._for_write:
+            return await arun(operation, database, False)
+        return await aread(operation, database)
 
     def _write(self, operation: Doing[R]) -> R:
         return run(operation, self._place or connections[self._write_alias()])
@@ -328,12 +334,12 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         if statement is None:
             return
         database = self._database()
-        for rows in stream(statement, database, size):
+        for rows in read_stream(statement, database, size):
             results = compiled.decode(rows, loaded_for(database.alias, self._fetch_mode))
             if self._known_related_objects:
                 self._attach_known(results)
             if self._prefetch_related_lookups:
-                run(self._prefetch(results), database)
+                self._run(self._prefetch(results))
             yield from results
 
     async def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[T]:
@@ -342,14 +348,14 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         if statement is None:
             return
         database = self._database()
-        pieces = astream(statement, database, size)
+        pieces = aread_stream(statement, database, size)
         try:
             async for rows in pieces:
                 results = compiled.decode(rows, loaded_for(database.alias, self._fetch_mode))
                 if self._known_related_objects:
                     self._attach_known(results)
                 if self._prefetch_related_lookups:
-                    await arun(self._prefetch(results), database)
+                    await self._arun(self._prefetch(results))
                 for each in results:
                     yield each
         finally:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequenc
 from typing import Any
 from weakref import ref
 
-from aorm.connections import Using, arun, connections, run
+from aorm.connections import Using, aread, connections, read
 from aorm.connections.raw import native
 from aorm.errors import FieldDoesNotExist
 from aorm.fields.tracking import remember
@@ -144,7 +144,7 @@ class RawQuerySet:
             result = database.run_raw(*self._statement())
             self._result_cache = self._objects(result, database)
         if self._prefetch_related_lookups and not self._prefetch_done:
-            run(self._prefetch(), self._database())
+            read(self._prefetch(), self._database())
 
     async def _alist(self) -> list[Any]:
         if self._result_cache is None:
@@ -152,7 +152,7 @@ class RawQuerySet:
             result = await database._arun_raw(*self._statement())
             self._result_cache = self._objects(result, database)
         if self._prefetch_related_lookups and not self._prefetch_done:
-            await arun(self._prefetch(), self._database())
+            await aread(self._prefetch(), self._database())
         return self._result_cache
 
     def _prefetch(self) -> Operation[None]:

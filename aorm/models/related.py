@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NoReturn
 
+from aorm.connections import on_primary
 from aorm.connections.lazy import running_loop
 from aorm.errors import RelationNotLoaded
 from aorm.fields.registry import hooks
@@ -582,7 +583,8 @@ def exists(field: Any, value: Any, instance: Any) -> bool:
     queryset = field.remote_field.model._base_manager.using(database).filter(
         **{field.remote_field.field_name: value}
     )
-    return bool(queryset.complex_filter(field.get_limit_choices_to()).exists())
+    with on_primary():
+        return bool(queryset.complex_filter(field.get_limit_choices_to()).exists())
 
 
 def choices(model: Any, limit: Any, ordering: Sequence[Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aorm.connections import sync_to_async
+from aorm.connections import on_primary, sync_to_async
 from aorm.errors import NON_FIELD_ERRORS, ValidationError
 from aorm.fields.base import DatabaseDefault
 from aorm.fields.composite import CompositePrimaryKey
@@ -134,8 +134,10 @@ class Validation:
             ValidationError: another row has these values.
         """
         unique_checks, date_checks = self._get_unique_checks(exclude=exclude)
-        errors = self._perform_unique_checks(unique_checks)
-        for name, found in self._perform_date_checks(date_checks).items():
+        with on_primary():
+            errors = self._perform_unique_checks(unique_checks)
+            found_by_date = self._perform_date_checks(date_checks)
+        for name, found in found_by_date.items():
             errors.setdefault(name, []).extend(found)
         if errors:
             raise ValidationError(errors)

@@ -57,8 +57,11 @@ def aorm_databases() -> Iterator[None]:
     addresses = {alias: connections[alias].address for alias in connections}
     made: dict[Any, str] = {}
     urls: dict[str, str] = {}
-    for alias, address in addresses.items():
-        # aliases of one database, such as those of replicas, are aliases of one test database
+    replicas = _replicas()
+    primaries = {name: alias for alias, names in replicas.items() for name in names}
+    for alias in addresses:
+        # aliases of one database, and those of its replicas, are aliases of one test database
+        address = addresses[primaries.get(alias, alias)]
         real = url_of(address, address.name)
         if real not in made:
             made[real] = create_database(address)
@@ -68,9 +71,21 @@ def aorm_databases() -> Iterator[None]:
         first = next(alias for alias, given in urls.items() if given == url)
         create_tables(*all_models(), using=first)
     yield
-    configure({alias: url_of(address, address.name) for alias, address in addresses.items()})
+    configure(
+        {alias: url_of(address, address.name) for alias, address in addresses.items()},
+        replicas=replicas,
+    )
     for url in made.values():
         drop_database(url)
+
+
+def _replicas() -> dict[str, list[str]]:
+    """The aliases of replicas by that of their primary."""
+    return {
+        alias: [replica.database.alias for replica in database.replicas.members]
+        for alias, database in connections.items()
+        if database.replicas is not None
+    }
 
 
 def _configure_from_environment() -> None:
