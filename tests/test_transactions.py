@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 
 import pytest
 from shop.models import Author
-from support import committed
+from support import committed, needs
 
 import aorm
 from aorm.errors import IntegrityError, SynchronousOnlyOperation, TransactionManagementError
@@ -238,3 +239,55 @@ async def test_a_synchronous_call_on_a_running_loop_names_the_twin():
         Author.objects.get(name="Ada")
     with pytest.raises(SynchronousOnlyOperation, match=r"acreate"):
         Author.objects.create(name="Ada")
+
+
+# --- by hand -----------------------------------------------------------------------------
+
+
+async def test_a_database_makes_savepoints_by_hand(ask):
+    database = aorm.connections["default"]
+    async with ask.atomic():
+        await ask(Author.objects.create, name="Ada")
+        kept = await ask(database.savepoint)
+        await ask(Author.objects.create, name="Bob")
+        undone = await ask(database.savepoint)
+        await ask(Author.objects.create, name="Cyd")
+        await ask(database.savepoint_rollback, undone)
+        await ask(database.savepoint_commit, kept)
+    assert await names(ask) == ["Ada", "Bob"]
+
+
+async def test_savepoints_by_hand_need_a_transaction(ask):
+    with pytest.raises(TransactionManagementError, match=r"atomic\(\)"):
+        await ask(aorm.connections["default"].savepoint)
+
+
+@needs("select_for_update")
+async def test_rows_can_be_locked_in_a_transaction_only(ask):
+    await ask(Author.objects.create, name="Ada")
+    locked = Author.objects.select_for_update()
+    iterator = locked.iterator if ask.face == "sync" else locked.aiterator
+    for call in ((list, locked), (locked.get,), (locked.first,), (list, iterator())):
+        with pytest.raises(TransactionManagementError, match="outside of a transaction"):
+            await ask(*call)
+    async with ask.atomic():
+        assert len(await ask(list, locked)) == 1
+
+
+@needs("select_for_update")
+async def test_tables_to_lock_are_named(ask):
+    async with ask.atomic():
+        with ask.queries() as queries:
+            await ask(list, Author.objects.select_for_update(of=("self",)).values("name"))
+    assert queries[-1].sql.endswith('FOR UPDATE OF "shop_author"')
+
+
+def test_code_of_every_context_is_in_the_transaction_of_a_test_case():
+    block = aorm.atomic()
+    block._from_testcase = True
+    with pytest.raises(Undo), block:
+        Author.objects.create(name="Ada")
+        assert Context().run(Author.objects.count) == 1
+        Context().run(lambda: Author.objects.create(name="Bob"))
+        raise Undo
+    assert Context().run(Author.objects.count) == 0

@@ -175,6 +175,8 @@ class Atomic:
         self._opened.append(block)
         block.before = entered_block(database)
         enter(database, block)
+        if self._from_testcase:
+            database.around = block  # code that does not inherit it is in it as well
         return block
 
     def _entered_by_task(self, database: Database, block: Block) -> Block:
@@ -195,6 +197,9 @@ class Atomic:
         if block is None or block.owner is not self or block not in self._opened:
             block = self._opened[-1]
         self._opened.remove(block)
+        if database.around is block:
+            outer = block.parent
+            database.around = None if outer is None or _ends_here(outer) else outer
         leave(database, block)
         leave(block.transaction.database, block)  # another one after `configure` inside the block
         return block

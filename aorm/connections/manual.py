@@ -1,8 +1,4 @@
-"""Transactions by hand: Django's functions, each with an asynchronous twin where it does I/O.
-
-1. Savepoints by hand live inside of `atomic()` or of `set_autocommit(False)`.
-2. `commit` and `rollback` belong to `set_autocommit(False)`; inside of `atomic()` they are errors.
-"""
+"""Transactions by hand: Django's functions, each with an asynchronous twin where it does I/O."""
 
 from __future__ import annotations
 
@@ -12,31 +8,17 @@ from typing import Any
 
 from aorm.connections import lazy
 from aorm.connections.atomic import Using, database_of
-from aorm.connections.bridge import async_side, is_asynchronous, refusal, sync_side
+from aorm.connections.bridge import is_asynchronous, refusal
 from aorm.connections.callbacks import acall_back, call_back
-from aorm.connections.current import enter, leave
 from aorm.connections.databases import Database
-from aorm.connections.sides import begin
-from aorm.connections.transaction import Block, Callback, begin_sql, place_of_caller
+from aorm.connections.transaction import Block, Callback
 from aorm.connections.turns import open_block
 from aorm.errors import TransactionManagementError
-
-FORBIDDEN = "This is forbidden when an 'atomic' block is active."
 
 
 def get_connection(using: Using = None) -> Database:
     """The database of an alias."""
     return database_of(using)
-
-
-def _inside(using: Using, what: str) -> Block:
-    inherited = database_of(using).block()
-    block = open_block(inherited)
-    if block is None:
-        if inherited is not None:
-            inherited.transaction.check()
-        raise TransactionManagementError(what)
-    return block
 
 
 # --- on_commit -----------------------------------------------------------------------
@@ -108,7 +90,9 @@ async def aset_rollback(rollback: bool, using: Using = None) -> None:
 
 
 def _in_atomic(using: Using) -> Block:
-    return _inside(using, "The rollback flag doesn't work outside of an 'atomic' block.")
+    return database_of(using).open_block(
+        "The rollback flag doesn't work outside of an 'atomic' block."
+    )
 
 
 class mark_for_rollback_on_error:
@@ -147,47 +131,37 @@ class mark_for_rollback_on_error:
         self.__exit__(kind, error, traceback)
 
 
-# --- savepoints --------------------------------------------------------------------------
-
-NO_SAVEPOINTS = "Savepoints need a transaction: use them inside of atomic()."
+# --- savepoints, and transactions without autocommit ------------------------------------------
 
 
 def savepoint_create(using: Using = None) -> str:
     """Make a savepoint; the answer is its name, for the other two."""
-    block, side = _sync(using)
-    name: str = side.perform(block, block.transaction.saving())
-    return name
+    return database_of(using).savepoint()
 
 
 def savepoint_commit(sid: str, using: Using = None) -> None:
     """Keep what happened since a savepoint."""
-    block, side = _sync(using)
-    side.perform(block, block.transaction.releasing(sid))
+    database_of(using).savepoint_commit(sid)
 
 
 def savepoint_rollback(sid: str, using: Using = None) -> None:
     """Undo what happened since a savepoint, with what went wrong in it."""
-    block, side = _sync(using)
-    side.perform(block, block.transaction.returning(sid))
+    database_of(using).savepoint_rollback(sid)
 
 
 async def asavepoint_create(using: Using = None) -> str:
     """Make a savepoint; the answer is its name, for the other two."""
-    block, side = _async(using)
-    name: str = await side.perform(block, block.transaction.saving())
-    return name
+    return await database_of(using).asavepoint()
 
 
 async def asavepoint_commit(sid: str, using: Using = None) -> None:
     """Keep what happened since a savepoint."""
-    block, side = _async(using)
-    await side.perform(block, block.transaction.releasing(sid))
+    await database_of(using).asavepoint_commit(sid)
 
 
 async def asavepoint_rollback(sid: str, using: Using = None) -> None:
     """Undo what happened since a savepoint, with what went wrong in it."""
-    block, side = _async(using)
-    await side.perform(block, block.transaction.returning(sid))
+    await database_of(using).asavepoint_rollback(sid)
 
 
 # the names that they had before Django 6.1
@@ -197,79 +171,24 @@ asavepoint = asavepoint_create
 
 def clean_savepoints(using: Using = None) -> None:
     """Let the names of savepoints begin anew."""
-    block = open_block(database_of(using).block())
-    if block is not None:
-        block.transaction.forget_savepoints()
-
-
-def _sync(using: Using) -> tuple[Block, Any]:
-    if lazy.running_loop() is not None:
-        raise refusal()
-    block = _inside(using, NO_SAVEPOINTS)
-    return block, sync_side(block.transaction)
-
-
-def _async(using: Using) -> tuple[Block, Any]:
-    block = _inside(using, NO_SAVEPOINTS)
-    return block, async_side(block.transaction)
-
-
-# --- without autocommit ---------------------------------------------------------------------
+    database_of(using).clean_savepoints()
 
 
 def get_autocommit(using: Using = None) -> bool:
     """Whether each statement commits on its own."""
-    return open_block(database_of(using).block()) is None
+    return database_of(using).get_autocommit()
 
 
 def set_autocommit(autocommit: bool, using: Using = None) -> None:
     """With False, what follows in this context is one transaction up to `commit` or `rollback`."""
-    database = database_of(using)
-    if database.in_atomic_block:
-        raise TransactionManagementError(FORBIDDEN)
-    block = open_block(database.block())
-    if autocommit and block is not None:
-        _end_manual(block, failed=False)
-    elif not autocommit and block is None:
-        _begin_manual(database)
+    database_of(using).set_autocommit(autocommit)
 
 
 def commit(using: Using = None) -> None:
     """Commit, and begin the next transaction; needs `set_autocommit(False)`."""
-    _next_manual(using, failed=False)
+    database_of(using).commit()
 
 
 def rollback(using: Using = None) -> None:
     """Roll back, and begin the next transaction; needs `set_autocommit(False)`."""
-    _next_manual(using, failed=True)
-
-
-def _next_manual(using: Using, failed: bool) -> None:
-    database = database_of(using)
-    if database.in_atomic_block:
-        raise TransactionManagementError(FORBIDDEN)
-    block = open_block(database.block())
-    if block is None:
-        return  # in autocommit everything is committed already
-    _end_manual(block, failed)
-    _begin_manual(database)
-
-
-def _begin_manual(database: Database) -> None:
-    if lazy.running_loop() is not None:
-        raise refusal()
-    pool = database.sync_pool or database.make_sync_pool()
-    connection = pool.take()
-    try:
-        sql = begin_sql(database.vendor, None, False, None)
-        transaction = begin(database, pool, connection, sql, None, place_of_caller())
-    except BaseException:
-        pool.give(connection)
-        raise
-    transaction.manual = True
-    enter(database, transaction.root)
-
-
-def _end_manual(block: Block, failed: bool) -> None:
-    leave(block.transaction.database, block)
-    call_back(sync_side(block.transaction).close(block, failed))
+    database_of(using).rollback()

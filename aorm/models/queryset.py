@@ -27,7 +27,6 @@ from aorm.models.inserting import Inserting
 from aorm.models.paging import Page, Paging
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
-from aorm.sql.select import compile_select
 from aorm.steps import Doing, Fetch, Operation
 
 T = TypeVar("T", covariant=True)
@@ -323,8 +322,7 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         return chunk_size
 
     def _statement(self) -> tuple[Any, Any]:
-        database = self._database()
-        compiled = compile_select(self._query, database.dialect)
+        compiled = self._compiled(self._query, self._db or self.db)
         if compiled.empty:
             return None, compiled
         return Fetch(compiled.sql, compiled.bind(self._values)), compiled

@@ -10,6 +10,7 @@ from aorm.errors import (
     NotSupportedError,
     QueryTypeError,
     QueryValueError,
+    TransactionManagementError,
 )
 from aorm.late import json
 from aorm.models.combining import Combining
@@ -57,7 +58,16 @@ class Reading(Combining):
                 "Subqueries aren't allowed across different databases. Force the inner query to be"
                 " evaluated using `list(inner_query)`."
             )
-        return compile_select(query, connections[alias].dialect)
+        database = connections[alias]
+        if query.lock is not None and database.dialect.capabilities.select_for_update:
+            self._check_locking(database)
+        return compile_select(query, database.dialect)
+
+    def _check_locking(self, database: Any) -> None:
+        if (self._place or database).autocommit:
+            raise TransactionManagementError(
+                "select_for_update cannot be used outside of a transaction."
+            )
 
     def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
         """The results of a query, decoded."""

@@ -136,7 +136,8 @@ class Query(State):
         def change(draft: Draft) -> None:
             if not draft.has_select_fields:
                 _select_pk(draft)
-            if not draft.is_sliced and not draft.distinct_fields:
+            # The order of locked rows is the order in which they are locked.
+            if not (draft.is_sliced or draft.distinct_fields or draft.lock):
                 draft.order_by, draft.default_ordering = (), False
 
         return self.changed("for in", change)

@@ -121,8 +121,9 @@ class SelectCompiler(Ordering):
             return ""
         nowait, skip_locked, of, no_key = draft.lock
         text = " FOR NO KEY UPDATE" if no_key else " FOR UPDATE"
-        if of:
-            text += " OF " + ", ".join(self._lock_tables(of))
+        tables = self._lock_tables(of)
+        if tables:
+            text += " OF " + ", ".join(tables)
         if nowait:
             text += " NOWAIT"
         elif skip_locked:
@@ -131,7 +132,10 @@ class SelectCompiler(Ordering):
 
     def _lock_tables(self, names: Sequence[str]) -> list[str]:
         """The tables of the objects that `of` names."""
-        choices = _lockable(self.source, "self") if self.source is not None else {}
+        if self.source is None:
+            # Values have no objects; what is there is the table that they start from.
+            return [self.quote(self.draft.base_alias)] if tuple(names) == ("self",) else []
+        choices = _lockable(self.source, "self")
         unknown = [name for name in names if name not in choices]
         if unknown:
             raise FieldError(
@@ -404,10 +408,26 @@ def _lockable(source: Source, name: str) -> dict[str, int]:
     for field, place in source.fields:
         if field.primary_key:
             found[name] = place
+    found.update(_lockable_parents(source, source.model._meta.concrete_model, name))
     for related in source.related:
-        path = related.name if name == "self" else f"{name}{LOOKUP_SEP}{related.name}"
-        found.update(_lockable(related, path))
+        found.update(_lockable(related, _below(name, related.name)))
     return found
+
+
+def _lockable_parents(source: Source, model: Any, name: str) -> dict[str, int]:
+    """The same for the tables of the parents, which are named by the links to them."""
+    found: dict[str, int] = {}
+    for parent, link in model._meta.parents.items():
+        own = [place for field, place in source.fields if field.model is parent]
+        if link is not None and own:
+            path = _below(name, link.name)
+            found[path] = own[0]
+            found.update(_lockable_parents(source, parent, path))
+    return found
+
+
+def _below(name: str, part: str) -> str:
+    return part if name == "self" else f"{name}{LOOKUP_SEP}{part}"
 
 
 # --- entry points ----------------------------------------
