@@ -25,6 +25,8 @@ from aorm.models.many_to_many import create_forward_many_to_many_manager
 from aorm.models.related_managers import create_reverse_many_to_one_manager
 from aorm.operations.prefetch import Plan, key_of, only_queryset
 from aorm.operations.routing import router
+from aorm.query.expressions import F
+from aorm.query.tuples import TupleIn
 
 _MISSING: Any = object()
 _new = object.__new__
@@ -313,14 +315,20 @@ class ForwardManyToOneDescriptor(_Single):
         queryset._add_hints(instance=instances[0])
         field = self.field
         key = key_of(field.local_related_fields)
+        rows = _unordered(queryset)
         if self._column is not None:
             wanted = dict.fromkeys(map(key, instances))
             wanted.pop(None, None)
-            found = {f"{field.foreign_related_fields[0].name}__in": list(wanted)}
+            rows = rows.filter(**{f"{field.foreign_related_fields[0].name}__in": list(wanted)})
+        elif field.remote_field.hidden:
+            # No name leads back: the columns themselves are compared.
+            names = [F(each.attname) for each in field.foreign_related_fields]
+            keys = [values for values in dict.fromkeys(map(key, instances)) if None not in values]
+            rows = rows.filter(TupleIn(names, keys))
         else:
-            found = {f"{field.related_query_name()}__in": list(instances)}
+            rows = rows.filter(**{f"{field.related_query_name()}__in": list(instances)})
         return Plan.make(
-            _unordered(queryset).filter(**found),
+            rows,
             key_of(field.foreign_related_fields),
             key,
             single=True,

@@ -13,18 +13,11 @@ from typing import Any
 from aorm.errors import QueryTypeError
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft
-from aorm.query.expressions import AND, OR, Col, Func, OrderBy, Param, Ref, Slots
+from aorm.query.expressions import AND, OR, Col, OrderBy, Param, Ref, Slots
 from aorm.query.functions.math import Random
 from aorm.query.joins import LOUTER
 from aorm.query.lookups import Exact, GreaterThan, IsNull, Items, LessThan
-from aorm.query.tuples import TupleGreaterThan, TupleLessThan, column_at
-
-
-class Row(Func):
-    """`(a, b)`: expressions side by side."""
-
-    template = "(%(expressions)s)"
-    arg_joiner = ", "
+from aorm.query.tuples import Row, TupleGreaterThan, TupleLessThan, column_at
 
 
 def order_for_pages(draft: Draft, terms: Sequence[OrderBy], total: bool, backwards: bool) -> None:

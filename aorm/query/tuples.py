@@ -6,7 +6,7 @@ from typing import Any
 
 from aorm.errors import QueryValueError
 from aorm.query.conditions import NOTHING, Argument, Arguments
-from aorm.query.expressions import Col, Expression, Param, QueryNode, Subquery
+from aorm.query.expressions import Col, Expression, F, Func, Param, QueryNode, Subquery
 from aorm.query.lookups import (
     Exact,
     GreaterThan,
@@ -76,6 +76,27 @@ class ColumnTuple(Expression):
         return None
 
 
+class Row(Func):
+    """`(a, b)`: expressions side by side."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = ", "
+    allows_composite_expressions = True
+    composite = True
+
+    @property
+    def columns(self) -> list[Any]:
+        return list(self.source_expressions)
+
+    @property
+    def sources(self) -> tuple[Any, ...]:
+        """The fields whose values these expressions have."""
+        return tuple(each.output_field for each in self.source_expressions)
+
+    def __len__(self) -> int:
+        return len(self.source_expressions)
+
+
 def column_at(alias: str, target: Any) -> Any:
     """The column of a field in a table; those of a primary key of several columns."""
     if getattr(target, "column", None) is None and hasattr(target, "fields"):
@@ -95,27 +116,33 @@ def relation_column(alias: str, targets: Any, sources: Any, field: Any) -> Any:
     return Col(alias, target, field)
 
 
-def values_of(column: ColumnTuple, value: Any, lookup: str = "exact") -> tuple[Any, ...]:
+def values_of(column: ColumnTuple | Row, value: Any, lookup: str = "exact") -> tuple[Any, ...]:
     """The values of one key: of an object, or of a list or tuple of the right length."""
-    many = lookup == "in"
     if hasattr(value, "_meta"):
         return tuple(_attribute(value, source) for source in column.sources)
-    if column.output_field.is_relation and not isinstance(value, list | tuple) and not many:
+    related = isinstance(column, ColumnTuple) and column.output_field.is_relation
+    if related and not isinstance(value, list | tuple):
         value = (value,)
+    check_length(column, value, lookup)
+    return tuple(
+        None if item is None else source.get_prep_value(item)
+        for source, item in zip(column.sources, value, strict=True)
+    )
+
+
+def check_length(column: Any, value: Any, lookup: str) -> None:
+    """QueryValueError where a key is no list or tuple of as many values as there are columns."""
+    many = lookup == "in"
     if not isinstance(value, list | tuple):
         wanted = "a collection of tuples or lists" if many else "a tuple or a list"
         raise QueryValueError(
             f"{lookup!r} lookup of {_name(column)} must be {wanted}, not {value!r}"
         )
-    if len(value) != len(column):
+    if hasattr(column, "__len__") and len(value) != len(column):
         raise QueryValueError(
             f"{lookup!r} lookup of {_name(column)} must have {len(column)} elements"
             f"{' each' if many else ''}, and {value!r} has {len(value)}"
         )
-    return tuple(
-        None if item is None else source.get_prep_value(item)
-        for source, item in zip(column.sources, value, strict=True)
-    )
 
 
 def _attribute(value: Any, source: Any) -> Any:
@@ -124,8 +151,17 @@ def _attribute(value: Any, source: Any) -> Any:
     return getattr(value, source.attname)
 
 
-def _name(column: ColumnTuple) -> str:
-    return repr(getattr(column.output_field, "name", "the field"))
+def _name(column: Any) -> str:
+    if isinstance(column, Row):
+        return repr(tuple(map(_bare_name, column.columns)))
+    return repr(_bare_name(column))
+
+
+def _bare_name(column: Any) -> str:
+    """The name of a field, of a reference to it, or of its column."""
+    if isinstance(column, F):
+        return str(column.name)
+    return str(getattr(column._output_field_or_none, "name", None) or "the field")
 
 
 _QUERIES = (QueryNode, Subquery)
@@ -134,15 +170,33 @@ _QUERIES = (QueryNode, Subquery)
 class TupleLookup(Lookup):
     """A comparison of several columns with as many values."""
 
-    lhs: ColumnTuple
+    lhs: ColumnTuple | Row
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
+        lhs = Row(*lhs) if isinstance(lhs, list | tuple) else lhs
         super().__init__(lhs, rhs)
+        if hasattr(rhs, "as_subquery"):
+            self._check_columns(rhs.as_subquery()[0])
+        elif not (hasattr(rhs, "resolve") or isinstance(rhs, Argument | Arguments | Items)):
+            self.check_values(rhs)
         if isinstance(rhs, Expression) and not (rhs.composite or isinstance(rhs, _QUERIES)):
             raise QueryValueError(
                 f"{self.lookup_name!r} subquery lookup of {_name(lhs)} only supports OuterRef and"
                 f" QuerySet objects (received {type(rhs).__name__!r})"
             )
+
+    def _is_plain_operand(self, rhs: Any) -> bool:
+        return False  # what is compared are the parts of a value
+
+    def check_values(self, rhs: Any) -> None:
+        """QueryValueError where these cannot be the values of the columns."""
+        if not hasattr(rhs, "_meta"):
+            check_length(self.lhs, rhs, self.lookup_name)
+
+    def _check_columns(self, query: Any) -> None:
+        if hasattr(self.lhs, "__len__"):
+            name = repr(self.lookup_name) if self.takes_list else self.lookup_name
+            check_selected(query, name, len(self.lhs))
 
     def accept(self, given: Argument) -> Any:
         column, lookup = self.lhs, self.lookup_name
@@ -226,6 +280,15 @@ class TupleIn(TupleLookup, In):
     Where expressions are among the keys, each key is a comparison of its own.
     """
 
+    def check_values(self, rhs: Any) -> None:
+        if not isinstance(rhs, list | tuple | set | frozenset):
+            raise QueryValueError(
+                f"'in' lookup of {_name(self.lhs)} must be a tuple or a list, not {rhs!r}"
+            )
+        for each in rhs:
+            if not hasattr(each, "_meta"):
+                check_length(self.lhs, each, "in")
+
     def _accept_items(self, items: Arguments) -> Items:
         return Items(TupleExact(self.lhs, item) for item in items)
 
@@ -271,6 +334,9 @@ class TupleIn(TupleLookup, In):
 
 
 class TupleIsNull(TupleLookup, IsNull):
+    def check_values(self, rhs: Any) -> None:
+        pass  # True or False, as IsNull says
+
     def _settle(self) -> None:
         IsNull._settle(self)
 
