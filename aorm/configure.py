@@ -120,7 +120,8 @@ def _add_replicas(
                 )
             taken.add(name)
         if names:
-            databases[alias].replicas = Replicas([databases[name] for name in names])
+            primary = databases[alias]
+            primary.replicas = Replicas(primary, [databases[name] for name in names])
 
 
 def _check_time_zone(name: str) -> None:

@@ -39,10 +39,11 @@ MOVED: Any = object()
 class Replica:
     """A replica as this process knows it."""
 
-    __slots__ = ("_rests_until", "database", "reached")
+    __slots__ = ("_rests_until", "database", "primary", "reached")
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Any, primary: Any) -> None:
         self.database = database
+        self.primary = primary
         self.reached = 0
         self._rests_until: float | None = None
 
@@ -101,8 +102,8 @@ class Replicas:
 
     __slots__ = ("_turns", "mark", "members")
 
-    def __init__(self, databases: Sequence[Any]) -> None:
-        self.members = tuple(map(Replica, databases))
+    def __init__(self, primary: Any, databases: Sequence[Any]) -> None:
+        self.members = tuple(Replica(each, primary) for each in databases)
         self.mark = Mark()
         self._turns = count()
         for replica in self.members:

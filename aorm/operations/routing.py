@@ -1,7 +1,7 @@
 """Which database a query goes to where none was named.
 
 1. The routers of the settings are asked in order; the first that answers decides.
-2. Else an instance's own database, else `default`.
+2. Else an instance's own database, else `default`; to write, the primary of a replica.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 from aorm.conf import settings
+from aorm.connections import connections
 
 DEFAULT_DB_ALIAS = "default"
 
@@ -67,6 +68,8 @@ class ConnectionRouter:
                     return answer
         instance = hints.get("instance") if hints else None
         own: str | None = instance._state.db if instance is not None else None
+        if question == "db_for_write":
+            own = primary_of(own)
         return own or DEFAULT_DB_ALIAS
 
     def allow_relation(self, obj1: Any, obj2: Any, **hints: Any) -> bool:
@@ -76,7 +79,7 @@ class ConnectionRouter:
             answer: bool | None = asked(obj1, obj2, **hints) if asked is not None else None
             if answer is not None:
                 return answer
-        return bool(obj1._state.db == obj2._state.db)
+        return primary_of(obj1._state.db) == primary_of(obj2._state.db)
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         """Whether tables of this application belong into the database."""
@@ -91,6 +94,14 @@ class ConnectionRouter:
         """Whether this model's table belongs into the database."""
         options = model._meta
         return self.allow_migrate(db, options.app_label, model_name=options.model_name, model=model)
+
+
+def primary_of(alias: str | None) -> str | None:
+    """The alias of the database that is written where this one is a replica, else itself."""
+    if alias is None or alias == DEFAULT_DB_ALIAS or alias not in connections:
+        return alias
+    replica = connections[alias].replica
+    return alias if replica is None else str(replica.primary.alias)
 
 
 def _router(router: Any) -> Any:

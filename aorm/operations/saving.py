@@ -20,7 +20,7 @@ from aorm.fields.registry import hooks
 from aorm.fields.rels import ASSIGNED
 from aorm.fields.tracking import changed_fields, remember
 from aorm.operations.places import take_last_place
-from aorm.operations.routing import DEFAULT_DB_ALIAS, router
+from aorm.operations.routing import DEFAULT_DB_ALIAS, primary_of, router
 from aorm.operations.signals import post_save, pre_save, send_steps
 from aorm.operations.versions import refuse_in_block, update_version
 from aorm.operations.writes import insert, store, update
@@ -192,7 +192,7 @@ def save_step(instance: Any, using: str | None = None, **options: Any) -> Doing[
 def write_alias(instance: Any) -> str:
     """The alias of the database to write an instance to, where none was named."""
     if router._given is None and not settings.DATABASE_ROUTERS:
-        return _database(instance.__dict__) or DEFAULT_DB_ALIAS
+        return primary_of(_database(instance.__dict__)) or DEFAULT_DB_ALIAS
     return router.db_for_write(type(instance), instance=instance)
 
 

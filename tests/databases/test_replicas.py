@@ -298,6 +298,20 @@ async def test_a_stream_comes_from_the_replica(ask, lag):
     assert statements["default"] == []
 
 
+async def test_an_object_that_was_read_from_a_replica_by_name_is_written_to_the_primary(ask, lag):
+    await ask(Author.objects.create, name="Ada")
+    lag.catch_up()
+    author = await ask(Author.objects.using("replica").get)
+    assert author._state.db == "replica"
+    author.name = "Eve"
+    await ask(author.save)
+    book = Book(title="Sagas", author=await ask(Author.objects.get))
+    book.author = author  # of one database, under two names
+    await ask(book.save)
+    assert await ask(author.books.create, title="Eddas", pages=1)
+    assert await ask(author.delete) == (3, {"shop.Book": 2, "shop.Author": 1})
+
+
 # --- whose writes ------------------------------------------------------------------------
 
 
