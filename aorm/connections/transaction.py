@@ -85,6 +85,7 @@ class Transaction:
     """An open transaction on one connection; `home` is the loop of that connection, or None."""
 
     __slots__ = (
+        "__weakref__",  # what is remembered of its rows goes with it
         "_savepoints",
         "callbacks",
         "cause",

@@ -252,7 +252,7 @@ class ForeignObjectRel(RelationCache):
         found: list[PathInfo] = self.field.get_reverse_path_info(filtered_relation)
         return found
 
-    @property
+    @cached_property
     def path_infos(self) -> list[PathInfo]:
         found: list[PathInfo] = self.field.reverse_path_infos
         return found
@@ -302,7 +302,7 @@ class ForeignObjectRel(RelationCache):
     def __copy__(self) -> Any:
         copied = type(self).__new__(type(self))
         copied.__dict__.update(self.__dict__)
-        for derived in ("cache_attname", "accessor_name"):
+        for derived in ("cache_attname", "accessor_name", "path_infos"):
             copied.__dict__.pop(derived, None)
         return copied
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from aorm.connections import connections, run
@@ -74,6 +74,11 @@ def values_of(instance: Any, model: Any, exclude: Collection[str] | None = None)
         found.setdefault(field.attname, found[name])
         if field is options.pk and "pk" not in excluded:
             found["pk"] = found[name]
+    for field in options.fields:
+        local: Sequence[Any] = getattr(field, "local_related_fields", ())
+        if not field.concrete and len(local) == 1 and local[0].name in found:
+            # A relation over the column of another field.
+            found.setdefault(field.name, found[local[0].name])
     for field in options.concrete_fields:
         if not field.generated or field.name in excluded:
             continue

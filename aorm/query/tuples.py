@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aorm.errors import QueryValueError
@@ -119,14 +120,19 @@ def relation_column(alias: str, targets: Any, sources: Any, field: Any) -> Any:
 def values_of(column: ColumnTuple | Row, value: Any, lookup: str = "exact") -> tuple[Any, ...]:
     """The values of one key: of an object, or of a list or tuple of the right length."""
     if hasattr(value, "_meta"):
-        return tuple(_attribute(value, source) for source in column.sources)
+        found = [_attribute(value, source) for source in column.sources]
+        return _prepared(column, found)
     related = isinstance(column, ColumnTuple) and column.output_field.is_relation
     if related and not isinstance(value, list | tuple):
         value = (value,)
     check_length(column, value, lookup)
+    return _prepared(column, value)
+
+
+def _prepared(column: ColumnTuple | Row, values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(
         None if item is None else source.get_prep_value(item)
-        for source, item in zip(column.sources, value, strict=True)
+        for source, item in zip(column.sources, values, strict=True)
     )
 
 
