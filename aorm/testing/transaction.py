@@ -46,7 +46,7 @@ OF_A_TEST = _OfATest()
 class TransactionOfTest(Transaction):
     """A transaction that is around all code, and rolled back at its end."""
 
-    __slots__ = ("__weakref__", "bare", "undone")
+    __slots__ = ("bare", "undone")
 
     def __init__(
         self, database: Any, pool: Any, connection: Any, home: Any, place: tuple[str, int]
