@@ -264,19 +264,31 @@ class TupleExact(TupleLookup, Exact):
         super().accept_query(node)
 
 
-class TupleGreaterThan(TupleLookup, GreaterThan):
+class TupleOrder(TupleLookup):
+    """A comparison of order, also with a query whose columns are named, or are keys as wide."""
+
+    def _selecting(self, query: Any) -> Any:
+        if len(query.opts.pk_fields) != len(self.lhs):
+            raise QueryValueError(
+                f"{self.lookup_name!r} doesn't support multi-column subqueries. Those can be "
+                f"compared whose {len(self.lhs)} columns are named: values()"
+            )
+        return super()._selecting(query)
+
+
+class TupleGreaterThan(TupleOrder, GreaterThan):
     pass
 
 
-class TupleGreaterThanOrEqual(TupleLookup, GreaterThanOrEqual):
+class TupleGreaterThanOrEqual(TupleOrder, GreaterThanOrEqual):
     pass
 
 
-class TupleLessThan(TupleLookup, LessThan):
+class TupleLessThan(TupleOrder, LessThan):
     pass
 
 
-class TupleLessThanOrEqual(TupleLookup, LessThanOrEqual):
+class TupleLessThanOrEqual(TupleOrder, LessThanOrEqual):
     pass
 
 
@@ -344,6 +356,10 @@ class TupleIsNull(TupleLookup, IsNull):
         pass  # True or False, as IsNull says
 
     def _settle(self) -> None:
+        if isinstance(self.rhs, _QUERIES):
+            raise QueryValueError(
+                "'isnull' doesn't support multi-column subqueries. It takes True or False"
+            )
         IsNull._settle(self)
 
     def accept(self, given: Argument) -> Any:
