@@ -238,10 +238,10 @@ class Chaining:
             if found is not None:
                 return found
         else:
-            self = self._remembering_databases(values)
-            values = tuple(map(normalised, values))
             flat: list[Any] = []
+            values = tuple([v if type(v) in PLAIN else normalised(v) for v in values])
             kinds = tuple([keyed(value, flat) for value in values])
+            self = self._remembering_databases(values)
             found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), flat)
             if found is not None:
                 return found

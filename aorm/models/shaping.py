@@ -44,7 +44,11 @@ class Shaping(Chaining):
         if not given:
             return self._chain()
         values: list[Any] = []
-        key = (method, *given, *[keyed(each, values) for each in given.values()])
+        shapes = [
+            each.keyed(values) if hasattr(each, "keyed") else keyed(each, values)
+            for each in given.values()
+        ]
+        key = (method, *given, *shapes)
         found = self._known(key, values)
         if found is not None:
             return found

@@ -111,7 +111,9 @@ class Q(Combinable):
         if _connector is not None and _connector not in self.connectors:
             raise ValueError(f"_connector must be one of {AND!r}, {OR!r}, {XOR!r}, or None.")
         self.children: list[Any] = [*map(_normalised_pair, args)] if args else []
-        if kwargs:
+        if len(kwargs) == 1 and _PLAIN(map(type, kwargs.values())):
+            self.children += kwargs.items()
+        elif kwargs:
             named = [*kwargs.items()]
             if len(named) > 1:
                 named.sort()

@@ -29,6 +29,9 @@ class F(Combinable):
     def shape(self) -> Hashable:
         return (type(self), self.name)
 
+    def keyed(self, values: list[Any]) -> Hashable:
+        return (type(self), self.name)
+
     def collect(self, values: list[Any]) -> None:
         pass
 
@@ -162,8 +165,11 @@ class OuterRef(F):
 
     @property
     def shape(self) -> Hashable:
+        return self.keyed([])
+
+    def keyed(self, values: list[Any]) -> Hashable:
         name = self.name
-        return (type(self), name.shape if isinstance(name, F) else name)
+        return (type(self), name if type(name) is str or not isinstance(name, F) else name.shape)
 
     def resolve(self, scope: Any) -> Any:
         if isinstance(self.name, F):

@@ -49,6 +49,19 @@ class Computed:
         return self if instance is None else self.function(instance)
 
 
+_APART = frozenset({"_make_shape", "collect", "shape"})
+
+
+def _is_keyed_at_once(cls: type) -> bool:
+    """Whether a class says no more about its shape and values than its `keyed` does."""
+    for each in cls.__mro__:
+        if "keyed" in each.__dict__:
+            return True
+        if not _APART.isdisjoint(each.__dict__):
+            return False
+    return True
+
+
 class Combinable:
     """What arithmetic works on."""
 
@@ -56,6 +69,12 @@ class Combinable:
     BITAND, BITOR, BITLEFTSHIFT, BITRIGHTSHIFT, BITXOR = "&", "|", "<<", ">>", "#"
 
     conditional: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class that says apart what its shape or its values are is asked for these apart."""
+        super().__init_subclass__(**options)
+        if not _is_keyed_at_once(cls):
+            cls.keyed = Combinable.keyed  # type: ignore[method-assign]
 
     @property
     def shape(self) -> Hashable:
@@ -204,9 +223,7 @@ class Expression(Combinable):
         super().__init_subclass__(**options)
         if recorded and cls.__new__ is object.__new__:
             cls.__new__ = _recording  # type: ignore[method-assign]
-        if not _is_keyed_at_once(cls):
-            cls.keyed = Combinable.keyed  # type: ignore[method-assign]
-        elif cls.keyed is not Combinable.keyed:
+        if cls.keyed is not Combinable.keyed:
             cls._keyed_at_once = cls.keyed
 
     def __init__(self, output_field: Any = None) -> None:
@@ -519,19 +536,6 @@ def _recording(cls: type, *args: Any, **kwargs: Any) -> Any:
     if args or kwargs:
         made._made_with = (args, kwargs)
     return made
-
-
-_APART = frozenset({"_make_shape", "collect", "shape"})
-
-
-def _is_keyed_at_once(cls: type) -> bool:
-    """Whether a class says no more about its shape and values than its `keyed` does."""
-    for each in cls.__mro__:
-        if "keyed" in each.__dict__:
-            return True
-        if not _APART.isdisjoint(each.__dict__):
-            return False
-    return True
 
 
 def comparable(values: tuple[Any, ...]) -> Hashable:
