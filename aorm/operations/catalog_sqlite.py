@@ -86,6 +86,7 @@ class SqliteCatalog:
         return found
 
     def sequences(self, table: str, dialect: Dialect) -> Operation[list[dict[str, Any]]]:
+        yield from _text(table)
         rows = yield from fetch(f"PRAGMA table_info({dialect.quote(table)})")
         key = [row[1] for row in rows if row[5]]
         return [{"table": table, "column": key[0]}] if len(key) == 1 else []
@@ -101,6 +102,7 @@ class SqliteCatalog:
         self, table: str, dialect: Dialect
     ) -> Operation[list[tuple[list[str], str, list[str], Any]]]:
         """Of each foreign key: its columns, the table and the columns it refers to, its rule."""
+        yield from _text(table)  # a pragma alone would not see what other connections changed
         rows = yield from fetch(f"PRAGMA foreign_key_list({dialect.quote(table)})")
         keys: dict[int, tuple[list[str], str, list[str], Any]] = {}
         for number, _, target, column, target_column, _, on_delete, _ in rows:

@@ -242,10 +242,22 @@ class SchemaChanges(SchemaText):
         """Replace a table of SQLite by another form of it: see `remade`."""
         table = model._meta.db_table
         yield from refuse_referenced(table)
+        yield from self._refusing_unknown_columns(model)
         kept = yield from triggers(table)
         self._forget(table)
         yield from self.executing_all(remade(model, changed, values, self.dialect))
         yield from self.executing_all(kept)
+
+    def _refusing_unknown_columns(self, model: Any) -> Operation[None]:
+        """Refuse to lose columns that the model knows nothing of."""
+        known = {field.column for field in model._meta.local_concrete_fields}
+        there = yield from self.catalog.columns(model._meta.db_table, self.dialect)
+        lost = [column.name for column in there if column.name not in known]
+        if lost:
+            raise QueryError(
+                f"{model._meta.db_table} has to be made anew, and {model._meta.object_name} has no"
+                f" fields for its columns {', '.join(lost)}, which would be lost"
+            )
 
 
 def _automatic(model: Any) -> Iterable[Any]:

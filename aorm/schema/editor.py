@@ -9,12 +9,12 @@ from typing import Any
 from aorm.connections import Atomic, Database, arun, run
 from aorm.connections.raw import native
 from aorm.connections.unchecked import Unchecked
-from aorm.operations.schema import SchemaChanges
+from aorm.operations.schema_fields import FieldChanges
 from aorm.sql.dialect import Dialect
 from aorm.steps import Operation
 
 
-class SchemaEditor(SchemaChanges):
+class SchemaEditor(FieldChanges):
     """Changes tables inside a transaction, `with` or `async with`.
 
         with connections["default"].schema_editor() as editor:
@@ -155,6 +155,35 @@ class SchemaEditor(SchemaChanges):
         self, model: Any, old_db_table_comment: str | None, new_db_table_comment: str | None
     ) -> None:
         await self._arun(self.commenting_table(model, new_db_table_comment))
+
+    # --- columns ----------------------------------------------------------------------
+
+    def add_field(self, model: Any, field: Any) -> None:
+        """Add a field's column; rows that are there get the field's default."""
+        self._run(self.adding_field(model, field))
+
+    async def aadd_field(self, model: Any, field: Any) -> None:
+        await self._arun(self.adding_field(model, field))
+
+    def remove_field(self, model: Any, field: Any) -> None:
+        """Drop a field's column, and the indexes and constraints over it."""
+        self._run(self.removing_field(model, field))
+
+    async def aremove_field(self, model: Any, field: Any) -> None:
+        await self._arun(self.removing_field(model, field))
+
+    def alter_field(self, model: Any, old_field: Any, new_field: Any, strict: bool = False) -> None:
+        """Let a field's column be as another field wants it, name and all.
+
+        Raises:
+            QueryTypeError: only one of the two has a column.
+        """
+        self._run(self.altering_field(model, old_field, new_field))
+
+    async def aalter_field(
+        self, model: Any, old_field: Any, new_field: Any, strict: bool = False
+    ) -> None:
+        await self._arun(self.altering_field(model, old_field, new_field))
 
     # --- indexes and constraints ------------------------------------------------------
 

@@ -52,3 +52,28 @@ class SchemaStatement(str):
         """Whether it needs this column of this table."""
         own = table == self.table and column in self.columns
         return own or (table == self.target and column in self.target_columns)
+
+    def renamed(
+        self, table: str, old: str, new: str, quoted_old: str, quoted_new: str
+    ) -> SchemaStatement:
+        """The statement after a column of a table was renamed."""
+        if not self.references_column(table, old):
+            return self
+        own = table == self.table
+        start, _, rest = self.partition(" (")
+        return SchemaStatement(
+            f"{start} ({rest.replace(quoted_old, quoted_new)}",
+            table=self.table,
+            name=self.name,
+            columns=_replaced(self.columns, old, new) if own else self.columns,
+            target=self.target,
+            target_columns=(
+                _replaced(self.target_columns, old, new)
+                if table == self.target
+                else self.target_columns
+            ),
+        )
+
+
+def _replaced(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    return tuple(new if name == old else name for name in names)

@@ -200,7 +200,11 @@ class Connection(Identified):
             self._ask()
         try:
             if not params:
-                return _changed(await self._protocol.query(sql, None))
+                status = await self._protocol.query(sql, None)
+                if sql.startswith("ALTER "):
+                    # what was prepared is of no use to the rest of the transaction
+                    self._statements.clear()
+                return _changed(status)
             _, status, _ = await self._run(sql, params, True)
             return _changed(status.decode())
         except FAILURES as error:

@@ -199,12 +199,16 @@ class Connection(_Shared):
             self._ask()
         self.sql = sql
         try:
-            return self._cursor.execute(sql, params).rowcount  # type: ignore[no-any-return]
+            changed: int = self._cursor.execute(sql, params).rowcount
         except psycopg.Error as error:
             raise self._converted(error) from error
         except BaseException:
             self.broken = True
             raise
+        if sql.startswith("ALTER "):
+            # what was prepared is of no use to the rest of the transaction
+            self._forget_statements()
+        return changed
 
     def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Once for each row of values; all of them or none."""
@@ -381,6 +385,8 @@ class AsyncConnection(_Shared):
         except BaseException:
             self.broken = True
             raise
+        if sql.startswith("ALTER "):
+            self.raw_connection._prepared.clear()
         return cursor.rowcount  # type: ignore[no-any-return]
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:

@@ -1,0 +1,256 @@
+"""Columns that a schema editor adds, drops and changes: as if the table had been made so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support import Ask, needs
+
+import aorm
+from aorm import isolate_apps, models
+from aorm.errors import QueryError, QueryTypeError
+from schema.conftest import Editing
+
+Told = Callable[..., Any]
+
+with isolate_apps():
+
+    class Room(models.Model):
+        name = models.CharField(max_length=20, unique=True)
+
+        class Meta:
+            app_label = "schema"
+
+    class Lamp(models.Model):
+        label = models.CharField(max_length=20)
+        watts = models.IntegerField(null=True)
+        room = models.ForeignKey(Room, on_delete=models.CASCADE)
+
+        class Meta:
+            app_label = "schema"
+            indexes = (models.Index(fields=["watts", "label"], name="lamps_by_watts"),)
+
+
+ADDED = [
+    models.IntegerField(null=True),
+    models.IntegerField(default=7),
+    models.IntegerField(db_default=7),
+    models.CharField(max_length=10, null=True, unique=True),
+    models.CharField(max_length=10, default="it's", db_index=True),
+    models.TextField(blank=True),
+    models.PositiveIntegerField(default=1),
+    models.DateTimeField(auto_now_add=True),
+    models.JSONField(default=dict),
+    models.ForeignKey(Room, null=True, on_delete=models.SET_NULL, related_name="+"),
+    models.GeneratedField(
+        expression=models.F("watts") * 2, output_field=models.IntegerField(), db_persist=True
+    ),
+]
+WATTS = {
+    "type": models.BigIntegerField(null=True),
+    "text": models.CharField(max_length=30, null=True),
+    "not null": models.IntegerField(default=5),
+    "not null with a default of the database": models.IntegerField(db_default=5),
+    "unique": models.IntegerField(null=True, unique=True),
+    "index": models.IntegerField(null=True, db_index=True),
+    "check": models.PositiveIntegerField(null=True),
+    "column": models.IntegerField(null=True, db_column="power"),
+    "column and more": models.BigIntegerField(default=5, db_column="power", unique=True),
+}
+
+
+def _named(field: Any, name: str) -> Any:
+    made = field.clone()
+    made.set_attributes_from_name(name)
+    return made
+
+
+def _model_with(name: str, field: Any) -> Any:
+    """The lamps with this field in place of the one of its name, as a model."""
+    with isolate_apps():
+        fields = {each.name: each.clone() for each in Lamp._meta.local_fields}
+        fields["room"] = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="+")
+        fields[name] = field.clone()
+        if isinstance(field, models.ForeignKey):
+            fields[name].remote_field.model = Room
+        meta = type("Meta", (), {"app_label": "schema", "db_table": "schema_lamp"})
+        meta.indexes = Lamp._meta.indexes  # type: ignore[attr-defined]
+        return type("Lamp", (models.Model,), {"__module__": __name__, "Meta": meta, **fields})
+
+
+@pytest.fixture(autouse=True)
+def lamps(database: Any) -> Iterator[None]:
+    aorm.create_tables(Room, Lamp)
+    yield
+    aorm.drop_tables(Room, Lamp)
+
+
+async def _two_lamps(ask: Ask) -> None:
+    room = await ask(Room.objects.create, name="hall")
+    await ask(Lamp.objects.create, label="a", watts=40, room=room)
+    await ask(Lamp.objects.create, label="b", watts=None, room=room)
+
+
+async def _looks(told: Told) -> Any:
+    columns = {
+        column.name: (column.type_code, column.internal_size, column.null_ok, column.default)
+        for column in await told("get_table_description", "schema_lamp")
+    }
+    details = [
+        (each["columns"], each["unique"], each["primary_key"], each["check"], each["foreign_key"])
+        for each in (await told("get_constraints", "schema_lamp")).values()
+    ]
+    return columns, sorted(details, key=repr)
+
+
+async def _looks_fresh(ask: Ask, told: Told, model: Any) -> Any:
+    """What the table would be like, had it been made for this model."""
+    await ask(aorm.drop_tables, model)
+    await ask(aorm.create_tables, model)
+    return await _looks(told)
+
+
+@pytest.mark.parametrize("field", ADDED, ids=lambda field: type(field).__name__)
+async def test_a_field_comes_and_goes(ask: Ask, editing: Editing, told: Told, field: Any) -> None:
+    await _two_lamps(ask)
+    before = await _looks(told)
+    async with editing() as editor:
+        await ask(editor.add_field, Lamp, _named(field, "extra"))
+    after, wider = await _looks(told), _model_with("extra", field)
+    values = await ask(list, wider.objects.order_by("pk").values_list("label", "watts"))
+    async with editing() as editor:
+        await ask(editor.remove_field, wider, wider._meta.get_field("extra"))
+    without = await _looks(told)
+    rows = await ask(list, Lamp.objects.order_by("pk").values_list("label", "watts"))
+    assert after == await _looks_fresh(ask, told, wider)
+    assert without == before
+    assert values == rows == [("a", 40), ("b", None)]
+
+
+async def test_rows_get_the_default_of_a_new_field(ask: Ask, editing: Editing) -> None:
+    await _two_lamps(ask)
+    for number, (field, expected) in enumerate(
+        [
+            (models.CharField(max_length=9, default="it's"), "it's"),
+            (models.IntegerField(db_default=7), 7),
+            (models.JSONField(default=lambda: {"a": [1]}), {"a": [1]}),
+            (models.TextField(blank=True), ""),
+        ]
+    ):
+        name = f"extra_{number}"
+        async with editing() as editor:
+            await ask(editor.add_field, Lamp, _named(field, name))
+        wider = _model_with(name, field)
+        values = await ask(list, wider.objects.values_list(name, flat=True))
+        assert values == [expected, expected]
+        async with editing() as editor:
+            await ask(editor.remove_field, wider, wider._meta.get_field(name))
+
+
+@pytest.mark.parametrize("change", WATTS)
+async def test_a_field_becomes_another_and_back(
+    ask: Ask, editing: Editing, told: Told, change: str
+) -> None:
+    await _two_lamps(ask)
+    before = await _looks(told)
+    new, changed = _named(WATTS[change], "watts"), _model_with("watts", WATTS[change])
+    old = Lamp._meta.get_field("watts")
+    async with editing() as editor:
+        await ask(editor.alter_field, Lamp, old, new)
+    after = await _looks(told)
+    values = await ask(list, changed.objects.order_by("pk").values_list("watts", flat=True))
+    async with editing() as editor:
+        await ask(editor.alter_field, changed, changed._meta.get_field("watts"), old)
+    back = await _looks(told)
+    rows = await ask(list, Lamp.objects.order_by("pk").values_list("watts", flat=True))
+    filled = None if new.null else 5
+    assert back == before
+    assert rows == [40, filled]
+    assert [value if value is None else int(value) for value in values] == [40, filled]
+    assert after == await _looks_fresh(ask, told, changed)
+
+
+async def test_a_field_with_another_name_keeps_its_index(
+    ask: Ask, editing: Editing, told: Told
+) -> None:
+    await _two_lamps(ask)
+    async with editing() as editor:
+        old = Lamp._meta.get_field("watts")
+        await ask(editor.alter_field, Lamp, old, _named(models.BigIntegerField(null=True), "power"))
+    found = await told("get_constraints", "schema_lamp")
+    assert found["lamps_by_watts"]["columns"] == ["power", "label"]
+
+
+async def test_a_key_that_others_refer_to_changes_its_type(
+    ask: Ask, editing: Editing, told: Told
+) -> None:
+    await _two_lamps(ask)
+    key = Room._meta.get_field("id")
+    async with editing() as editor:
+        await ask(editor.alter_field, Room, key, _named(models.AutoField(primary_key=True), "id"))
+    assert (await told("get_relations", "schema_lamp"))["room_id"][:2] == ("id", "schema_room")
+    assert (await ask(Lamp.objects.select_related("room").get, label="a")).room.name == "hall"
+    later = await ask(Room.objects.create, name="attic")
+    assert later.pk == 2
+
+
+async def test_a_foreign_key_without_a_constraint_gets_one(
+    ask: Ask, editing: Editing, told: Told
+) -> None:
+    await _two_lamps(ask)
+    free = models.ForeignKey(Room, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    changed = _model_with("room", free)
+    bound = Lamp._meta.get_field("room")
+    async with editing() as editor:
+        await ask(editor.alter_field, Lamp, bound, changed._meta.get_field("room"))
+    without = await told("get_relations", "schema_lamp")
+    async with editing() as editor:
+        await ask(editor.alter_field, changed, changed._meta.get_field("room"), bound)
+    assert without == {}
+    assert set(await told("get_relations", "schema_lamp")) == {"room_id"}
+
+
+async def test_a_many_to_many_table_comes_and_goes(ask: Ask, editing: Editing, told: Told) -> None:
+    with isolate_apps():
+
+        class Lamp(models.Model):
+            rooms = models.ManyToManyField(Room, related_name="+")
+
+            class Meta:
+                app_label = "schema"
+
+    field = Lamp._meta.get_field("rooms")
+    async with editing() as editor:
+        await ask(editor.add_field, Lamp, field)
+    names = await told("table_names")
+    async with editing() as editor:
+        await ask(editor.remove_field, Lamp, field)
+    assert "schema_lamp_rooms" in names
+    assert "schema_lamp_rooms" not in await told("table_names")
+
+
+async def test_a_column_cannot_become_a_table(ask: Ask, editing: Editing) -> None:
+    watts = Lamp._meta.get_field("watts")
+
+    async def change() -> None:
+        async with editing() as editor:
+            await ask(editor.alter_field, Lamp, watts, models.ManyToManyField(Room))
+
+    with pytest.raises(QueryTypeError, match=r"Lamp\.watts cannot become"):
+        await change()
+
+
+@needs("inline_foreign_keys_only")
+async def test_columns_that_the_model_does_not_know_are_not_lost(
+    ask: Ask, editing: Editing
+) -> None:
+    async def change() -> None:
+        async with editing() as editor:
+            await ask(editor.add_field, Lamp, _named(models.IntegerField(default=1), "extra"))
+            watts = Lamp._meta.get_field("watts")
+            await ask(editor.alter_field, Lamp, watts, _named(models.TextField(null=True), "watts"))
+
+    with pytest.raises(QueryError, match="extra, which would be lost"):
+        await change()
