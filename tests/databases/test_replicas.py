@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -240,6 +240,33 @@ async def test_writes_of_other_tasks_and_threads_count(ask, lag):
     await asyncio.gather(Author.objects.acreate(name="a"), Author.objects.acreate(name="b"))
     await asyncio.to_thread(Author.objects.create, name="c")
     assert await ask(Author.objects.count) == 3
+
+
+@pytest.mark.parametrize("in_block", [False, True])
+async def test_many_tasks_and_threads_read_what_they_wrote(lag, in_block):
+    """With a replica that is always a little behind."""
+
+    async def in_task(number: int) -> None:
+        async with aorm.after_position() if in_block else nullcontext():
+            for turn in range(20):
+                name = f"task {number} {turn}"
+                await Author.objects.acreate(name=name)
+                for _ in range(3):
+                    assert await Author.objects.filter(name=name).aexists()
+
+    def in_thread(number: int) -> None:
+        with aorm.after_position() if in_block else nullcontext():
+            for turn in range(20):
+                name = f"thread {number} {turn}"
+                with aorm.atomic():
+                    Author.objects.create(name=name)
+                for _ in range(3):
+                    assert Author.objects.filter(name=name).exists()
+
+    threads = [asyncio.to_thread(in_thread, number) for number in range(4)]
+    with aorm.capture_queries("replica") as answered:
+        await asyncio.gather(*map(in_task, range(4)), *threads)
+    assert answered
 
 
 async def test_in_a_block_only_its_own_writes_count(ask, lag):
