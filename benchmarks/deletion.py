@@ -4,8 +4,8 @@
 
 A round deletes the same rows twice: by three DELETE statements on the bare driver, and by one
 `delete()` of aorm.  Both are counted in CPU time, of this process and of PostgreSQL's process
-behind the connection, where it runs on this machine.  The answer is the ratio of the sums of all rounds.
-Without a URL it measures a SQLite file, and a PostgreSQL as the tests find or start it.
+behind the connection, where it runs on this machine.  The answer is the ratio of the sums of all
+rounds.  Without a URL it measures a SQLite file, and a PostgreSQL as the tests find or start it.
 """
 
 from __future__ import annotations

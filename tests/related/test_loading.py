@@ -183,3 +183,29 @@ def test_a_manager_of_many_cannot_be_assigned(books):
         books[0].author.books = []
     with pytest.raises(TypeError, match=r"Use tags.set\(\) instead"):
         books[0].tags = []
+
+
+# --- awaitable ways -----------------------------------------------------------------------
+
+
+async def test_an_awaited_relation_is_loaded_for_all_of_the_result(ask, books):
+    notes, letters = await ask(list, Book.objects.order_by("pk"))
+    with ask.queries() as queries:
+        await ask(notes.fetch_related, "author")
+        assert (notes.author.name, letters.author.name) == ("Ada", "Brian")
+    assert len(queries) == 1
+
+
+async def test_an_awaited_relation_under_fetch_one_is_loaded_for_one(books):
+    notes, letters = await Book.objects.order_by("pk").fetch_mode(models.FETCH_ONE)
+    await notes.afetch_related("author")
+    assert notes.author.name == "Ada"
+    with pytest.raises(RelationNotLoaded):
+        _ = letters.author
+
+
+async def test_relations_of_objects_at_hand_are_loaded_together(books):
+    found = await Book.objects.order_by("pk")
+    await models.aprefetch_related_objects(found, "author", "tags")
+    assert [each.author.name for each in found] == ["Ada", "Brian"]
+    assert [list(each.tags.all()) for each in found] == [[], []]
