@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
+from aorm.late import pathlib
 from aorm.sql.copying import Copier
 from aorm.sql.dialect import Dialect
 from aorm.steps import CopyIn, Operation, call, in_block, perform
@@ -150,7 +150,7 @@ def sink(target: Any) -> Iterator[Callable[[bytes], Any]]:
         TypeError: it is none of these.
     """
     if isinstance(target, str | os.PathLike):
-        with Path(target).open("wb") as file:
+        with pathlib.Path(target).open("wb") as file:
             yield file.write
     elif hasattr(target, "write"):
         yield target.write
