@@ -29,7 +29,7 @@ from aorm.query.expressions import Col, F, Param, Slots
 from aorm.query.filters import Scope
 from aorm.query.shapes import normalised, shape_of
 from aorm.sql.change import compile_delete, compile_update, returned_columns
-from aorm.steps import Doing, Operation, Single, execute, in_block
+from aorm.steps import Doing, Execute, Operation, Single, execute, in_block
 
 MAX_GET_RESULTS = 21
 _COUNT = Count("*")
@@ -38,6 +38,15 @@ _COUNT = Count("*")
 def _saved(obj: Any, saving: Doing[Any]) -> Operation[Any]:
     yield from saving
     return obj
+
+
+def _nothing() -> Operation[int]:
+    yield from ()
+    return 0
+
+
+def _as_it_is(count: int) -> int:
+    return count
 
 
 class Writing(Returning):
@@ -209,7 +218,7 @@ class Writing(Returning):
 
     # --- changing ----------------------------------
 
-    def _update_operation(self, kwargs: Mapping[str, Any]) -> Operation[Any]:
+    def _update_operation(self, kwargs: Mapping[str, Any]) -> Doing[Any]:
         """UPDATE the rows; the number of rows that matched, or what `returning` named of them."""
         self._not_combined("update")
         if self._query.distinct_fields:
@@ -227,17 +236,15 @@ class Writing(Returning):
         database = connections[self._write_alias()]
         if self._query.returning is not None:
             if parents or not is_direct(self._query.returning.query):
-                return (yield from in_block(self._update_then_select(kwargs), savepoint=False))
+                return in_block(self._update_then_select(kwargs), savepoint=False)
             compiled = compile_update(queryset._query, database.dialect)
-            return (yield from self._fetch_changed(compiled, queryset._values))
+            return self._fetch_changed(compiled, queryset._values)
         if parents:
-            family: int = yield from in_block(queryset._update_family(parents), savepoint=False)
-            return family
+            return in_block(queryset._update_family(parents), savepoint=False)
         compiled = compile_update(queryset._query, database.dialect)
         if compiled.empty:
-            return 0
-        count: int = yield from execute(compiled.sql, compiled.bind(queryset._values))
-        return count
+            return _nothing()
+        return Single(Execute(compiled.sql, compiled.bind(queryset._values)), _as_it_is)
 
     def _assigned(self, kwargs: Mapping[str, Any]) -> tuple[Any, dict[Any, dict[str, Any]]]:
         """This QuerySet with assignments, and those that belong to tables of parents."""
