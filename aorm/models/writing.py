@@ -22,17 +22,16 @@ from aorm.operations import bulk, upsert
 from aorm.operations.deletion import can_fast_delete, delete_queryset
 from aorm.operations.saving import save_step
 from aorm.query import building
-from aorm.query.aggregates import Count
 from aorm.query.conditions import argument, collect_value
 from aorm.query.draft import Draft
 from aorm.query.expressions import Col, F, Param, Slots
 from aorm.query.filters import Scope
-from aorm.query.shapes import normalised, shape_of
+from aorm.query.preparation import OutOfRange
+from aorm.query.shapes import PLAIN, normalised, shape_of
 from aorm.sql.change import compile_delete, compile_update, returned_columns
 from aorm.steps import Doing, Execute, Operation, Single, execute, in_block
 
-MAX_GET_RESULTS = 21
-_COUNT = Count("*")
+_PLAIN = PLAIN.issuperset
 
 
 def _saved(obj: Any, saving: Doing[Any]) -> Operation[Any]:
@@ -248,6 +247,9 @@ class Writing(Returning):
 
     def _assigned(self, kwargs: Mapping[str, Any]) -> tuple[Any, dict[Any, dict[str, Any]]]:
         """This QuerySet with assignments, and those that belong to tables of parents."""
+        known = self._assigned_before(kwargs)
+        if known is not None:
+            return known, {}
         opts = self.model._meta
         own: dict[str, Any] = {}
         parents: dict[Any, dict[str, Any]] = {}
@@ -273,6 +275,20 @@ class Writing(Returning):
             building.clear_ordering(draft)
 
         return self._step(key, values, apply), parents
+
+    def _assigned_before(self, kwargs: Mapping[str, Any]) -> Any:
+        """The same for plain values, where this step was worked out already; else None."""
+        values = tuple(kwargs.values())
+        kinds = tuple(map(type, values))
+        derived = self._query.steps.get(("update", tuple(kwargs), kinds))
+        if derived is None or not _PLAIN(kinds):
+            return None
+        bind = derived.bind
+        try:
+            bound = values if bind is None else bind(values)
+        except OutOfRange:
+            return None
+        return self._next(derived.query, (*self._values, *bound))
 
     def _update_then_select(self, kwargs: Mapping[str, Any]) -> Operation[list[Any]]:
         """UPDATE rows, and read columns of theirs that stand in other tables."""
