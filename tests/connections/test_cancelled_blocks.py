@@ -13,7 +13,7 @@ from shop.models import Author, Book, Tag
 
 import aorm
 from aorm import transaction
-from aorm.errors import IntegrityError
+from aorm.errors import IntegrityError, TransactionManagementError
 from aorm.models import F
 
 MORE = 1 + int(float(os.environ.get("AORM_TEST_SECONDS", "0")))
@@ -57,7 +57,16 @@ def test_an_interrupted_nested_block_is_undone_and_the_outer_goes_on(scene, work
 
     async def main() -> None:
         for number in range(1, 100):
-            run = await outer(number)
+            try:
+                run = await outer(number)
+            except TransactionManagementError:
+                # SQLite rolls everything back when a write is interrupted in its midst
+                # (https://www.sqlite.org/c3ref/interrupt.html): then nothing may be there
+                assert scene.driver == "aiosqlite"
+                assert [name for name, *_ in scene.state()[0]] == names
+                scene.pool_is_whole()
+                scene.reset()
+                continue
             found = {name: age for name, age, *_ in scene.state()[0]}
             inner = {"Inner"} if "Inner" in found else set()
             assert found.keys() == {*names, "Before", "Behind", *inner}

@@ -8,7 +8,13 @@ import threading
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from aorm import steps
 from aorm.connections import arun, astream, atomic, detached, run, stream
@@ -107,10 +113,10 @@ class SharedDecisions(Decisions):
     limit = 1
 
 
-TestDecisions = Decisions.TestCase
-TestDecisions.settings = settings(max_examples=60, deadline=None)
-TestSharedDecisions = SharedDecisions.TestCase
-TestSharedDecisions.settings = settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("machine", [Decisions, SharedDecisions])
+def test_a_pools_decisions_hold_in_any_order_of_events(machine):
+    # by a function: Hypothesis would parse the source of a class, which Python 3.11 may fail to do
+    run_state_machine_as_test(lambda: machine(), settings=settings(max_examples=60, deadline=None))
 
 
 @pytest.mark.parametrize("kind", KINDS)
