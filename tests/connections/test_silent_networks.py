@@ -39,7 +39,7 @@ async def test_a_transaction_ends_rolled_back(make_link):
 
 
 async def test_a_commit_that_arrived_is_known_when_the_network_is_back(make_link):
-    link = make_link(statement_timeout=0.5, connect_timeout=10)
+    link = make_link(statement_timeout=3, connect_timeout=20)
     async with link.face.atomic():
         await link.face.insert(1)
         link.proxy.at("COMMIT", "silence")
