@@ -382,7 +382,7 @@ def _saving_once(
 
     def updated(reply: Any) -> Any:
         if not reply:
-            return Rest(_insert_instead(instance, plan, dialect, db, names))
+            return Rest(_insert_instead(instance, plan, db, names))
         if back:
             store(writer, instance, reply[0], back)
         instance._saved_to(db)
@@ -391,15 +391,11 @@ def _saving_once(
     return Single(update_statement, updated)
 
 
-def _insert_instead(
-    instance: Any, plan: Plan, dialect: Dialect, db: str, names: Any
-) -> Operation[Any]:
+def _insert_instead(instance: Any, plan: Plan, db: str, names: Any) -> Operation[Any]:
     """What follows on an update that found no row."""
     if names:
         yield from _refuse(instance, False)
-    yield from insert(saving_inserter(plan.options, dialect, True), instance)
-    if plan.auto is not None:
-        _settle_type(instance, plan.auto)
+    yield from _insert(instance, plan, db, True)
     instance._saved_to(db)
     return instance
 
@@ -549,11 +545,7 @@ def _save_table(
     dialect = connections[db].dialect
     pk_set = _settle_key(instance, plan, bool(force_update or update_fields))
     if not pk_set or force_insert or _is_new(instance, plan, force_update, update_fields):
-        if plan.order is not None:
-            yield from take_last_place(plan.options.model, instance, plan.order, db)
-        yield from insert(saving_inserter(plan.options, dialect, pk_set), instance)
-        if pk_set and plan.auto is not None:
-            _settle_type(instance, plan.auto)
+        yield from _insert(instance, plan, db, pk_set)
         return False
     if plan.version is not None:
         updated = yield from _update_version(instance, plan, dialect, update_fields)
@@ -571,10 +563,16 @@ def _save_table(
     if not updated:
         if force_update or update_fields:
             yield from _refuse(instance, force_update)
-        if plan.order is not None:
-            yield from take_last_place(plan.options.model, instance, plan.order, db)
-        yield from insert(saving_inserter(plan.options, dialect, True), instance)
+        yield from _insert(instance, plan, db, True)
     return updated
+
+
+def _insert(instance: Any, plan: Plan, db: str, pk_set: bool) -> Operation[None]:
+    if plan.order is not None:
+        yield from take_last_place(plan.options.model, instance, plan.order, db)
+    yield from insert(saving_inserter(plan.options, connections[db].dialect, pk_set), instance)
+    if pk_set and plan.auto is not None:
+        _settle_type(instance, plan.auto)
 
 
 def _update_version(
