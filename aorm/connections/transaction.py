@@ -226,6 +226,9 @@ class Transaction:
         """End the transaction: commit or roll back.  The answer is what to call after a commit."""
         commit = not failed and not self.needs_rollback
         self._close_blocks_in(self.root)
+        # from here on: who comes while COMMIT or ROLLBACK runs is too late for either
+        self.ended = True
+        self.usable = False
         try:
             if commit:
                 yield from self._commit()
@@ -234,8 +237,6 @@ class Transaction:
             yield from self._roll_back()
             return []
         finally:
-            self.ended = True
-            self.usable = False
             if commit and self.database.replicas is not None and not self.read_only:
                 wrote(self.database, self.scope)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from functools import partial
 
 import pytest
@@ -688,3 +689,26 @@ async def cancel_the_first_of_three_callbacks():
         await task
     assert called == ["sync", "async"]
     await connections["default"].aclose()
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+def test_on_commit_comes_too_late_while_the_block_is_ending(configured, end):
+    configured("sqlite")
+    called, refused = [], []
+
+    def on_statement(sql):
+        if sql == end:
+            try:
+                started_in_it.run(on_commit, lambda: called.append(sql))
+            except TransactionManagementError as error:
+                refused.append(str(error))
+
+    with atomic() as block:
+        started_in_it = copy_context()
+        raw = block.transaction.connection.raw_connection
+        raw.set_trace_callback(on_statement)
+        set_rollback(end == "ROLLBACK")
+    raw.set_trace_callback(None)
+    assert called == []
+    assert len(refused) == 1
+    assert "has ended" in refused[0]
