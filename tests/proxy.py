@@ -164,10 +164,11 @@ class Line:
                     break
                 if what == "after":
                     self._doomed = True
-                if not self._proxy.silent:
-                    self._server.sendall(message)
+                passing = not self._proxy.silent
                 if what == "silence":
-                    self._proxy.silent = True
+                    self._proxy.silent = True  # first: the server may answer at once
+                if passing:
+                    self._server.sendall(message)
         except OSError:
             pass  # ended from the other side
         if not self._proxy.silent:
