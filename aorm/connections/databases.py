@@ -79,6 +79,7 @@ class Database(ByHand):
         self.vendor = self.address.vendor
         self._dialect = dialect
         self._generation = -1
+        self._features: Any = None
         self.ops = Operations(self)
         self.settings_dict = moments.DatabaseSettings(self.vendor)
         self.hops = self.address.async_driver == "aiosqlite"
@@ -116,6 +117,7 @@ class Database(ByHand):
     def set_dialect(self, dialect: Any) -> None:
         """Hand in the dialect of this database's vendor."""
         self._dialect, self._generation = dialect, -1
+        self._features = None
 
     @property
     def url(self) -> str:
@@ -168,7 +170,9 @@ class Database(ByHand):
     @property
     def features(self) -> Any:
         """What the database can do, in Django's words: see `aorm.schema.Features`."""
-        return self.schema_tools.Features(self)
+        if self._features is None:
+            self._features = self.schema_tools.Features(self)
+        return self._features
 
     def twin(self, **options: Any) -> Database:
         """The same database over connections with other options, in pools of its own."""
@@ -178,6 +182,7 @@ class Database(ByHand):
             address=self.address.replaced(**options),
             sync_pool=None,
             async_pools={},
+            _features=None,
             origin=self,  # an in-memory database lives as long as that
             _lock=threading.Lock(),
         )

@@ -147,8 +147,7 @@ class ManyToManyManager(RelatedManager[M]):
         if self._prefetched() is not None:
             return None
         database = self._db or router.db_for_read(self.through, instance=self.instance)
-        features = getattr(connections[database], "features", None)
-        if not getattr(features, "supports_foreign_keys", True):
+        if not connections[database].features.supports_foreign_keys:
             return None
         manager = self.through._base_manager.db_manager(database, hints={"instance": self.instance})
         found = {self.source_field_name: self.related_val[0]}

@@ -100,6 +100,41 @@ class OutputColumn(Expression):
         return f"OutputColumn({self.name})"
 
 
+class JoinRestriction(Expression):
+    """More conditions of a join: what its field says (`get_extra_restriction`) at each use."""
+
+    conditional = True
+    contains_column_references = True
+
+    def __init__(self, join_field: Any, alias: str, parent: str | None) -> None:
+        super().__init__()
+        self.join_field = join_field
+        self.alias = alias
+        self.parent = parent
+
+    @property
+    def condition(self) -> Any:
+        """An object with `as_sql`, or None."""
+        ask = getattr(self.join_field, "get_extra_restriction", None)
+        return None if ask is None else ask(self.alias, self.parent)
+
+    def _make_shape(self) -> Hashable:
+        return (JoinRestriction, self.join_field, self.alias, self.parent)
+
+    def resolve(self, scope: Any) -> Any:
+        return self
+
+    def relabeled(self, aliases: dict[str, str]) -> Any:
+        clone = self.copy()
+        clone.alias = aliases.get(self.alias, self.alias)
+        if self.parent is not None:
+            clone.parent = aliases.get(self.parent, self.parent)
+        return clone
+
+    def __repr__(self) -> str:
+        return f"JoinRestriction({self.join_field}, {self.alias})"
+
+
 class Position(Expression):
     """A column of the result by its place, as a term of ORDER BY."""
 

@@ -16,7 +16,15 @@ from aorm.query.calls import (
     Transform,
 )
 from aorm.query.cases import Case, When
-from aorm.query.columns import Col, DatabaseDefault, OutputColumn, Position, Ref, Star
+from aorm.query.columns import (
+    Col,
+    DatabaseDefault,
+    JoinRestriction,
+    OutputColumn,
+    Position,
+    Ref,
+    Star,
+)
 from aorm.query.names import F, OuterRef, ResolvedOuterRef, ResolvedOuterSlice, Sliced, sliced
 from aorm.query.nodes import (
     AND,
@@ -56,6 +64,7 @@ __all__ = [
     "ExpressionWrapper",
     "F",
     "Func",
+    "JoinRestriction",
     "NegatedExpression",
     "OrderBy",
     "OrderByList",

@@ -28,6 +28,7 @@ from aorm.query.expressions import (
     Col,
     Exists,
     F,
+    JoinRestriction,
     OuterRef,
     QueryNode,
     Ref,
@@ -304,10 +305,9 @@ class _Builder:
                         comparable(ResolvedOuterRef(outer), theirs, ours),
                     )
                 )
-            restriction = getattr(step.join_field, "get_extra_restriction", None)
-            extra = restriction(base, None) if restriction is not None else None
-            if extra is not None:
-                inner.where = inner.where.joined(extra)
+            restriction = JoinRestriction(step.join_field, base, None)
+            if restriction.condition is not None:
+                inner.where = inner.where.joined(restriction)
             if reused is not None:
                 target = step.to_opts.pk
                 inner.where = inner.where.joined(

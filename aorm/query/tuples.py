@@ -177,6 +177,7 @@ class TupleLookup(Lookup):
     """A comparison of several columns with as many values."""
 
     lhs: ColumnTuple | Row
+    what_it_takes = "only supports OuterRef and QuerySet objects"
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
         lhs = Row(*lhs) if isinstance(lhs, list | tuple) else lhs
@@ -187,8 +188,8 @@ class TupleLookup(Lookup):
             self.check_values(rhs)
         if isinstance(rhs, Expression) and not (rhs.composite or isinstance(rhs, _QUERIES)):
             raise QueryValueError(
-                f"{self.lookup_name!r} subquery lookup of {_name(lhs)} only supports OuterRef and"
-                f" QuerySet objects (received {type(rhs).__name__!r})"
+                f"{self.lookup_name!r} subquery lookup of {_name(lhs)} {self.what_it_takes}"
+                f" (received {type(rhs).__name__!r})"
             )
 
     def _is_plain_operand(self, rhs: Any) -> bool:
@@ -297,6 +298,8 @@ class TupleIn(TupleLookup, In):
 
     Where expressions are among the keys, each key is a comparison of its own.
     """
+
+    what_it_takes = "must be a Query object"
 
     def check_values(self, rhs: Any) -> None:
         if not isinstance(rhs, list | tuple | set | frozenset):

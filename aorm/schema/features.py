@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aorm.connections import Database
@@ -14,15 +15,16 @@ _KEYS = ("AutoField", "BigAutoField", "SmallAutoField")
 class Features:
     """The flags of one database."""
 
+    can_alter_table_rename_column = True
     can_introspect_check_constraints = True
     can_introspect_default = True
     can_introspect_foreign_keys = True
+    can_introspect_json_field = True
     can_rollback_ddl = True
     indexes_foreign_keys = True
     interprets_empty_strings_as_nulls = False
     supports_column_check_constraints = True
     supports_expression_indexes = True
-    supports_foreign_keys = True
     supports_index_column_ordering = True
     supports_index_on_text_field = True
     supports_partial_indexes = True
@@ -31,25 +33,42 @@ class Features:
     uses_savepoints = True
 
     def __init__(self, database: Database) -> None:
-        able = database.dialect.capabilities
-        sqlite = database.vendor == "sqlite"
-        self.can_alter_table_rename_column = True
-        self.can_create_inline_fk = not able.inline_foreign_keys_only
-        self.can_introspect_json_field = True
-        self.has_native_duration_field = able.native_duration
-        self.has_native_json_field = able.native_json
-        self.has_native_uuid_field = able.native_uuid
-        self.has_real_datatype = not sqlite
-        self.supports_aggregate_order_by_clause = able.aggregate_order_by
-        self.supports_comments = able.comments
-        self.supports_covering_indexes = able.covering_indexes
-        self.supports_deferrable_unique_constraints = able.deferrable_constraints
-        self.supports_nulls_distinct_unique_constraints = able.nulls_distinct
-        self.supports_tablespaces = able.tablespaces
-        self.supports_timezones = able.time_zones
+        self._database = database
+
+    def __getattr__(self, name: str) -> Any:
+        """A flag that depends on the database; asked anew each time, so that it can be patched."""
+        ask = _ASKED.get(name)
+        if ask is None:
+            raise AttributeError(f"no feature of databases is called {name!r}")
+        return ask(self._database)
+
+    @property
+    def introspected_field_types(self) -> dict[str, Any]:
+        """The classes of fields that introspection finds, by those whose columns they are."""
+        sqlite = self._database.vendor == "sqlite"
         known = SQLITE_FIELDS if sqlite else POSTGRESQL_FIELDS
-        #: The classes of fields that introspection finds, by those whose columns they are.
-        self.introspected_field_types = _introspected(set(known.values()), sqlite)
+        return _introspected(set(known.values()), sqlite)
+
+
+def _able(capability: str) -> Callable[[Database], Any]:
+    return lambda database: getattr(database.dialect.capabilities, capability)
+
+
+_ASKED: dict[str, Callable[[Database], Any]] = {
+    "can_create_inline_fk": lambda database: not _able("inline_foreign_keys_only")(database),
+    "has_native_duration_field": _able("native_duration"),
+    "has_native_json_field": _able("native_json"),
+    "has_native_uuid_field": _able("native_uuid"),
+    "has_real_datatype": lambda database: database.vendor != "sqlite",
+    "supports_aggregate_order_by_clause": _able("aggregate_order_by"),
+    "supports_comments": _able("comments"),
+    "supports_covering_indexes": _able("covering_indexes"),
+    "supports_deferrable_unique_constraints": _able("deferrable_constraints"),
+    "supports_foreign_keys": lambda database: database.address.options.get("foreign_keys", True),
+    "supports_nulls_distinct_unique_constraints": _able("nulls_distinct"),
+    "supports_tablespaces": _able("tablespaces"),
+    "supports_timezones": _able("time_zones"),
+}
 
 
 def _introspected(known: set[str], sqlite: bool) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from aorm.errors import (
     FullResultSet,
     NotSupportedError,
     QueryTypeError,
+    QueryValueError,
 )
 from aorm.query.comparable import comparable
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft
-from aorm.query.expressions import Col, OrderBy, OutputColumn, Param, Ref
+from aorm.query.expressions import Col, JoinRestriction, OrderBy, OutputColumn, Param, Ref
 from aorm.query.functions.comparison import Coalesce
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
@@ -372,13 +373,17 @@ def from_clause(compiler: Compiler) -> Rendered:
                 comparable(Col(alias, right), right, left),
             )
             conditions.append(" = ".join(compiler.compile(each)[0] for each in pair))
-        restriction = getattr(join.field, "get_extra_restriction", None)
-        extra = restriction(alias, join.parent) if restriction is not None else None
-        for further in (extra, join.filtered):
+        restriction = JoinRestriction(join.field, alias, join.parent)
+        for further in (restriction if restriction.condition else None, join.filtered):
             if further:
                 sql, found = _join_condition(compiler, further)
                 conditions.append(sql)
                 params += found
+        if not conditions:
+            raise QueryValueError(
+                f"Join generated an empty ON clause. {join.field} has neither columns to join nor"
+                f" a restriction (get_extra_restriction)"
+            )
         parts.append(f" {join.kind} {table} ON ({' AND '.join(conditions)})")
     return f" FROM {''.join(parts)}" if parts else "", params
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aorm.errors import EmptyResultSet, FieldError, FullResultSet, QueryValueError
+from aorm.errors import EmptyResultSet, FieldError, FullResultSet, QueryError, QueryValueError
 from aorm.query import expressions as e
 from aorm.query import lookups as lk
 from aorm.query import tuples
 from aorm.query.aggregates import Aggregate
 from aorm.query.conditions import NOTHING, Never, Where
 from aorm.query.functions.comparison import Cast, Coalesce
-from aorm.sql.compiled import param_target
+from aorm.sql.compiled import Computed, param_target
 from aorm.sql.compiler import Compiler, Rendered
 
 # --- leaves ----------------------------------------
@@ -91,6 +91,35 @@ def render_output_column(node: e.OutputColumn, compiler: Compiler) -> Rendered:
 
 def render_position(node: e.Position, compiler: Compiler) -> Rendered:
     return str(node.number), []
+
+
+def render_restriction(node: e.JoinRestriction, compiler: Compiler) -> Rendered:
+    sql, params = compiler.compile(node.condition)
+    if getattr(node.condition, "lasting", False):
+        return sql, params
+    return sql, [
+        param if isinstance(param, e.Param) else Computed(_LatestValue(node, compiler, sql, number))
+        for number, param in enumerate(params)
+    ]
+
+
+class _LatestValue:
+    """A value of a join's restriction, as its field says when the statement is bound."""
+
+    def __init__(self, node: e.JoinRestriction, compiler: Compiler, sql: str, number: int) -> None:
+        self.node = node
+        self.compiler = compiler
+        self.sql = sql
+        self.number = number
+
+    def __call__(self) -> Any:
+        sql, params = self.compiler.compile(self.node.condition)
+        if sql != self.sql:
+            raise QueryError(
+                f"get_extra_restriction() of {self.node.join_field} gave {self.sql!r} before and"
+                f" now {sql!r}: only its values may change"
+            )
+        return params[self.number]
 
 
 def render_star(node: e.Star, compiler: Compiler) -> Rendered:
@@ -506,6 +535,7 @@ STANDARD: dict[type, Any] = {
     e.Ref: render_ref,
     e.OutputColumn: render_output_column,
     e.Position: render_position,
+    e.JoinRestriction: render_restriction,
     e.Star: render_star,
     e.RawSQL: render_raw,
     e.DatabaseDefault: render_default,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from shop.models import Author, Book, Shop, Stock, Tag
+from shop.models import ALL, Author, Book, Shop, Stock, Tag
 
+import aorm
 from aorm.models import Prefetch, signals
 from related.models import Item, Member, Owner
 
@@ -266,3 +267,24 @@ async def test_an_error_in_a_receiver_undoes_the_change(ask, notes, tags):
     finally:
         signals.m2m_changed.disconnect(refuse, sender=Book.tags.through)
     assert not await ask(notes.tags.exists)
+
+
+async def test_counting_looks_at_the_objects_where_no_foreign_keys_are_watched(
+    ask, database, notes, tags, monkeypatch
+):
+    await ask(notes.tags.add, *tags)
+    monkeypatch.setattr(database.features, "supports_foreign_keys", False)
+    for question, answer in ((notes.tags.count, 3), (notes.tags.exists, True)):
+        with ask.queries() as queries:
+            assert await ask(question) == answer
+        assert "JOIN" in queries[0].sql
+
+
+async def test_counting_misses_what_a_dangling_row_points_to(tmp_path):
+    path = tmp_path / "unwatched.db"
+    aorm.configure(f"sqlite:///{path}", foreign_keys=False)
+    await aorm.acreate_tables(*ALL)
+    book = await Book.objects.acreate(author_id=1)
+    await Book.tags.through.objects.acreate(book=book, tag_id=9)
+    assert await book.tags.acount() == 0
+    assert not await book.tags.aexists()

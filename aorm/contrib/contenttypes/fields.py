@@ -284,6 +284,7 @@ class OfContentType(Expression):
 
     operands = ("column",)
     conditional = True
+    lasting = True  # its values never change
 
     def __init__(self, column: Col, model: Any) -> None:
         super().__init__()
