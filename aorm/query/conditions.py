@@ -24,6 +24,7 @@ from aorm.query.expressions import (
     QueryNode,
     Slots,
 )
+from aorm.query.paths import LOOKUP_SEP
 from aorm.query.shapes import CONSTANT, PLAIN, is_structural, normalised, shape_of
 
 _PLAIN = PLAIN.issuperset
@@ -337,10 +338,32 @@ def prefixed_value(value: Any, prefix: str) -> Any:
 
 
 def _replaced_pair(child: tuple[str, Any], replacements: dict[Any, Any]) -> Any:
-    value = child[1]
+    """A lookup, or the condition that it is where its field is replaced by an expression."""
+    name, value = child
     if hasattr(value, "replaced"):
         value = value.replaced(replacements)
-    return (child[0], value)
+    start, *names = name.split(LOOKUP_SEP)
+    replacement = replacements.get(F(start))
+    if replacement is None or replacement._output_field_or_none is None:
+        return (name, value)
+    return _compared(replacement, names, value) or (name, value)
+
+
+def _compared(left: Any, names: list[str], value: Any) -> Any:
+    """The lookup that names behind a field stand for, on an expression; None where it has none."""
+    last = "exact"
+    for number, name in enumerate(names):
+        if number == len(names) - 1 and left.get_lookup(name) is not None:
+            last = name
+            break
+        transform = left.get_transform(name)
+        if transform is None:
+            return None
+        left = transform(left)
+    if value is None and last == "exact":
+        last, value = "isnull", True
+    lookup = left.get_lookup(last)
+    return None if lookup is None else lookup(left, value)
 
 
 def _join_conditions(left: Any, right: Any, connector: str) -> Any:

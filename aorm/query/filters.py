@@ -5,6 +5,7 @@
 2. A negated condition on a to-many relation is a subquery: no related row may match.
 3. A negated condition on a column that may be NULL says so, so that `exclude(x=1)` keeps rows
    without an x.
+4. A list that holds None stands for rows without a value where it is excluded, and only there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from aorm.query.conditions import (
 )
 from aorm.query.draft import Draft, unsupported_lookup
 from aorm.query.expressions import (
+    OR,
     Col,
     Exists,
     F,
@@ -236,6 +238,9 @@ class _Builder:
             self.used.update(joins)
         column = self._column(info, targets, alias, lookups)
         condition = build_lookup(draft, lookups, column, value)
+        if self.negated and lookups[-1:] == ["in"] and _lists_none(value):
+            is_missing = IsNull(self._plain_column(info, targets, alias), True)
+            return Where([condition, is_missing], OR), ()
         name_of = condition.lookup_name if isinstance(condition, Lookup) else None
         is_null = name_of == "isnull" and getattr(condition, "truth", False)
         clause = Where([condition])
@@ -338,6 +343,14 @@ class _Builder:
             if join is not None and join.field == step.join_field and self.draft.refs[alias]:
                 return alias
         return None
+
+
+def _lists_none(value: Any) -> bool:
+    """Whether a value is a list of which one item is None."""
+    sample = value.sample if isinstance(value, Argument) else None
+    return isinstance(sample, list | tuple | set | frozenset) and any(
+        each is None for each in sample
+    )
 
 
 class _OuterColumn(ResolvedOuterRef):

@@ -66,8 +66,10 @@ __all__ = [
     "IStartsWith",
     "In",
     "IntegerFieldExact",
+    "IntegerGreaterThan",
     "IntegerGreaterThanOrEqual",
     "IntegerLessThan",
+    "IntegerLessThanOrEqual",
     "IsNull",
     "Items",
     "LessThan",
@@ -184,8 +186,9 @@ class LessThanOrEqual(_Ordered):
     above_all = False
 
 
+@numbers.IntegerField.register_lookup
 class IntegerFieldExact(Exact):
-    """An integer column equals a float only where that is whole."""
+    pass
 
 
 class _IntegerFloatRounding:
@@ -197,6 +200,16 @@ class _IntegerFloatRounding:
 
 @numbers.IntegerField.register_lookup
 class IntegerGreaterThanOrEqual(_IntegerFloatRounding, GreaterThanOrEqual):
+    pass
+
+
+@numbers.IntegerField.register_lookup
+class IntegerGreaterThan(GreaterThan):
+    pass
+
+
+@numbers.IntegerField.register_lookup
+class IntegerLessThanOrEqual(LessThanOrEqual):
     pass
 
 

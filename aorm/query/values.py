@@ -6,9 +6,10 @@ import datetime
 import decimal
 import re
 import uuid
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any
 
+from aorm.errors import QueryTypeError
 from aorm.fields import base, dates, numbers, text, various
 from aorm.query.nodes import (
     INT4,
@@ -182,28 +183,23 @@ class Param(Expression):
 
 
 class RawSQL(Expression):
-    """Text of SQL with `%s` for its values; the text is the caller's responsibility."""
+    """Text of SQL with `%s` for its values; the text is the caller's responsibility.
 
+    Among the values may be expressions, whose SQL then stands in the place of the mark.
+    """
+
+    operands = ("params",)
     allowed_default = True
 
-    def __init__(self, sql: str, params: Sequence[Any] = (), output_field: Any = None) -> None:
+    def __init__(self, sql: str, params: Any = (), output_field: Any = None) -> None:
         super().__init__(output_field)
         self.sql = sql
-        self.params = list(params)
+        self.params = list(params) if isinstance(params, tuple) else params
 
-    def _make_shape(self) -> Hashable:
-        kinds = tuple(Value(p).shape if not hasattr(p, "slot") else p.shape for p in self.params)
-        return (type(self), self.sql, kinds, field_key(self._output_field))
-
-    def collect(self, values: list[Any]) -> None:
-        values.extend(p for p in self.params if not isinstance(p, Param))
-
-    def parametrised(self, slots: Slots) -> Any:
-        clone = self.copy()
-        clone.params = [
-            p if isinstance(p, Param) else Value(p).parametrised(slots) for p in self.params
-        ]
-        return clone
+    def get_source_expressions(self) -> list[Any]:
+        if not isinstance(self.params, list):
+            raise QueryTypeError(f"the values of RawSQL must be a list, not {self.params!r}")
+        return [p if hasattr(p, "parametrised") else Value(p) for p in self.params]
 
     def resolve(self, scope: Any) -> Any:
         """This text; the tables of parents whose columns it names are joined."""
@@ -214,11 +210,6 @@ class RawSQL(Expression):
                     scope.ref(field.name)
                     break
         return super().resolve(scope)
-
-    def shifted(self, offset: int) -> Any:
-        clone = self.copy()
-        clone.params = [p.shifted(offset) for p in self.params]
-        return clone
 
     def _resolve_output_field(self) -> Any:
         return base.Field()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, cast
 
-from aorm.fields.base import DatabaseDefault, Field
+from aorm.fields.base import DatabaseDefault, Field, is_expression
 from aorm.records import Record
 from aorm.sql.binding import (
     NotPlain,
@@ -66,6 +66,11 @@ def _arrays(fields: Sequence[Field[Any]], dialect: Dialect, first: int = 1) -> l
     if None in types:
         return None
     return [f"{dialect.placeholder(first + i)}::{kind}[]" for i, kind in enumerate(types)]
+
+
+def _column_type(field: Field[Any], dialect: Dialect) -> str | None:
+    """The type that a value is cast to for a column, without its length."""
+    return element_type(field, dialect) or field.db_type(dialect)
 
 
 def _read(fields: Sequence[Field[Any]], names: Sequence[str], dialect: Dialect) -> list[str]:
@@ -301,8 +306,7 @@ class BulkUpdater:
         marks = [mark(i + 1) for i in range(self.width * count)]
         if self.dialect.capabilities.typed_parameters:
             for i, field in enumerate((*self.keys, *self.fields)):
-                kind = element_type(field, self.dialect) or field.db_type(self.dialect)
-                marks[i] += f"::{kind}"
+                marks[i] += f"::{_column_type(field, self.dialect)}"
         return marks
 
     def _computed(self, objs: Sequence[Any]) -> Iterator[Execute]:
@@ -313,6 +317,9 @@ class BulkUpdater:
             for field in self.fields:
                 value = getattr(obj, field.attname)
                 text, bound = written(value, field, self.opts, self.dialect, len(params) + 1, False)
+                if is_expression(value) and self.dialect.capabilities.typed_parameters:
+                    # An expression may have another type than its column, as in Django.
+                    text = f"({text})::{_column_type(field, self.dialect)}"
                 parts.append(f"{self.dialect.quote(field.column)} = {text}")
                 params.extend(bound)
             if self.version is not None:

@@ -20,7 +20,7 @@ from aorm.sql.dialect import Dialect, Identifier
 
 Rendered = tuple[str, list[Any]]
 Renderer = Callable[..., Rendered]
-_MARKS = re.compile("%%|%s")
+MARKS = re.compile("%%|%s")
 _CONSTANTS = frozenset({str, int})
 
 
@@ -104,7 +104,7 @@ def finish(rendered: Rendered, dialect: Dialect) -> tuple[str, list[Any]]:
     """Number the parameters of a text."""
     sql, params = rendered
     if not dialect.numbered:
-        return _MARKS.sub(lambda m: "%" if m[0] == "%%" else "?", sql), params
+        return MARKS.sub(lambda m: "%" if m[0] == "%%" else "?", sql), params
     numbers: dict[Any, int] = {}
     ordered: list[Any] = []
     remaining = iter(params)
@@ -120,7 +120,7 @@ def finish(rendered: Rendered, dialect: Dialect) -> tuple[str, list[Any]]:
             number = numbers[key] = len(ordered)
         return f"${number}"
 
-    return _MARKS.sub(mark, sql), ordered
+    return MARKS.sub(mark, sql), ordered
 
 
 def _identity(param: Any) -> Any:

@@ -2,7 +2,8 @@
 
 1. Keys and paths are parameters, like values.
 2. On SQLite a part of a document is compared as the value that it is (a number, a text; objects
-   and lists as their shortest text; true, false and null by these words), and selected as JSON.
+   and lists as their shortest text; true, false and null by these words; texts in quotation marks
+   where it matters that they are texts), and selected as JSON.
 3. On PostgreSQL everything is `jsonb`.
 """
 
@@ -103,6 +104,11 @@ _AS_VALUE = (
     "(CASE WHEN JSON_TYPE({0}) IN ('true', 'false', 'null') THEN JSON_TYPE({0})"
     " ELSE JSON_EXTRACT({0}) END)"
 )
+_AS_EXACT = (
+    "(CASE JSON_TYPE({0}) WHEN 'text' THEN JSON_QUOTE(JSON_EXTRACT({0}))"
+    " WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'null' THEN 'null'"
+    " ELSE JSON_EXTRACT({0}) END)"
+)
 _AS_TEXT = (
     "(CASE WHEN JSON_TYPE({0}) IN ('true', 'false') THEN JSON_TYPE({0})"
     " ELSE CAST(JSON_EXTRACT({0}) AS TEXT) END)"
@@ -128,6 +134,25 @@ def _value_sqlite(node: Any, compiler: Compiler) -> Rendered:
     if word is not None:
         return word, []
     return ("JSON_EXTRACT(%s, '$')" if _is_json(node) else "%s"), [node]
+
+
+def _exact_sqlite(node: Any, compiler: Compiler) -> Rendered:
+    """An operand to tell whether it is the value under a key: texts in quotation marks."""
+    if isinstance(node, j.KeyTransform) and _is_json(node):
+        return _with_path(_AS_EXACT, *_place(node, compiler))
+    sql, params = _value_sqlite(node, compiler)
+    is_text = isinstance(node, Param) and node.kind is str
+    return (f"JSON_QUOTE({sql})" if is_text else sql), params
+
+
+def render_key_exact_sqlite(node: j.KeyTransformExact, compiler: Compiler) -> Rendered:
+    lhs, rhs = node.lhs, node.rhs
+    if not (isinstance(lhs, j.KeyTransform) and _is_json(lhs)):
+        return _SAME_VALUE(node, compiler)
+    if isinstance(rhs, j.JSONNull):
+        return _with_path("JSON_TYPE({0}) = 'null'", *_place(lhs, compiler))
+    exact = isinstance(rhs, Param) or (isinstance(rhs, j.KeyTransform) and _is_json(rhs))
+    return (_SAME if exact else _SAME_VALUE)(node, compiler)
 
 
 def _document_sqlite(node: Any, compiler: Compiler) -> Rendered:
@@ -156,6 +181,10 @@ def sqlite_comparison(operator: str, operand: Callable[[Any, Compiler], Rendered
     return render
 
 
+_SAME = sqlite_comparison("=", _exact_sqlite)
+_SAME_VALUE = sqlite_comparison("=", _value_sqlite)
+
+
 def sqlite_in(
     operand: Callable[[Any, Compiler], Rendered], items: str, *, as_texts: bool
 ) -> Renderer:
@@ -178,6 +207,27 @@ def sqlite_in(
         return sql, [*left_params, param]
 
     return render
+
+
+_IN_EXACTLY = sqlite_in(
+    _exact_sqlite,
+    "CASE WHEN type = 'text' THEN JSON_QUOTE(value) WHEN type IN ('true', 'false', 'null')"
+    " THEN type ELSE value END",
+    as_texts=False,
+)
+_IN_VALUES = sqlite_in(
+    _value_sqlite,
+    "CASE WHEN type IN ('true', 'false', 'null') THEN type ELSE value END",
+    as_texts=False,
+)
+
+
+def render_key_in_sqlite(node: j.KeyTransformIn, compiler: Compiler) -> Rendered:
+    given = isinstance(node.rhs, Param) or (
+        isinstance(node.rhs, lk.Items) and all(isinstance(each, Param) for each in node.rhs)
+    )
+    exact = given and _is_json(node.lhs)
+    return (_IN_EXACTLY if exact else _IN_VALUES)(node, compiler)
 
 
 def _encoder_of(param: Param) -> Callable[[list[Any]], str]:
@@ -308,12 +358,8 @@ SQLITE_JSON: dict[type, Renderer] = {
     j.SelectedKey: sqlite_key(_AS_JSON),
     j.JSONExact: sqlite_comparison("=", _document_sqlite),
     j.JSONIn: sqlite_in(_document_sqlite, "JSON(value)", as_texts=True),
-    j.KeyTransformExact: sqlite_comparison("=", _value_sqlite),
-    j.KeyTransformIn: sqlite_in(
-        _value_sqlite,
-        "CASE WHEN type IN ('true', 'false', 'null') THEN type ELSE value END",
-        as_texts=False,
-    ),
+    j.KeyTransformExact: render_key_exact_sqlite,
+    j.KeyTransformIn: render_key_in_sqlite,
     j.KeyTransformIsNull: render_key_isnull_sqlite,
     j.KeyTransformLt: sqlite_comparison("<", _value_sqlite),
     j.KeyTransformLte: sqlite_comparison("<=", _value_sqlite),

@@ -12,11 +12,18 @@ from aorm.query.expressions import Col, F, OrderBy, Ref
 from aorm.query.filters import Scope
 from aorm.query.functions.math import Random
 from aorm.query.paths import LOOKUP_SEP
+from aorm.query.query import Query
+from aorm.sql.dialect import Dialect
 from aorm.sql.loading import Loading
 
 
 class Ordering(Loading):
     """Resolves what a SELECT is ordered by."""
+
+    def __init__(self, query: Query, dialect: Dialect) -> None:
+        super().__init__(query, dialect)
+        # What DISTINCT ON has to name besides its own columns, see `_with_key`.
+        self.distinct_with: list[Any] = []
 
     def ordering(self) -> list[OrderBy]:
         """The resolved terms of ORDER BY."""
@@ -24,7 +31,7 @@ class Ordering(Loading):
         found: list[OrderBy] = []
         for term in ordering_of(draft):
             if isinstance(term, str):
-                found.extend(self._named_terms(term))
+                found.extend(self._with_key(term.lstrip("-+"), self._named_terms(term)))
                 continue
             if isinstance(term, F):
                 term = OrderBy(term)
@@ -76,6 +83,24 @@ class Ordering(Loading):
         if first in draft.annotations:
             return [OrderBy(draft.ref(name), descending)]
         return self._path_terms(name, draft.opts, draft.initial_alias(), descending, ())
+
+    def _with_key(self, name: str, terms: list[OrderBy]) -> list[OrderBy]:
+        """The terms for a relation that DISTINCT ON names, down to the relation's own column.
+
+        PostgreSQL wants ORDER BY to begin with what DISTINCT ON names, and objects of the same
+        place in their model's order are still several.
+        """
+        draft = self.draft
+        names = [each for each in draft.distinct_fields if each not in draft.annotations]
+        if not names or name == "?" or name in draft.annotations:
+            return terms
+        key = draft.ref(name)
+        if key.composite or key not in map(draft.ref, names):
+            return terms
+        if all(term.expression != key for term in terms):
+            self.distinct_with.extend(term.expression for term in terms)
+            terms = [*terms, OrderBy(key, terms[-1].descending)]
+        return terms
 
     def _path_terms(
         self, name: str, opts: Any, alias: str, descending: bool, seen: Sequence[Any]

@@ -306,17 +306,18 @@ class SelectCompiler(Ordering):
                 "DISTINCT ON fields is not supported by this database backend: use distinct()"
                 " without names, or filter(pk=Subquery(...[:1])) with an OuterRef to the values"
             )
-        parts = []
+        rendered = [self.compile(expression) for expression in self.distinct_with]
         for name in draft.distinct_fields:
             if name in draft.annotation_select:
-                parts.append(self.quote(name))
+                rendered.append((self.quote(name), []))
                 continue
             if name in draft.annotations:
                 raise FieldError(
                     f"Cannot resolve keyword {name!r} into field. Use annotate() to promote it."
                 )
-            parts.append(self.compile(draft.ref(name))[0])
-        return f"DISTINCT ON ({', '.join(parts)}) ", []
+            rendered.append(self.compile(draft.ref(name)))
+        params = [param for _, found in rendered for param in found]
+        return f"DISTINCT ON ({', '.join(sql for sql, _ in rendered)}) ", params
 
     def _limits(self) -> Rendered:
         return limit_clause(self.draft, self.dialect)

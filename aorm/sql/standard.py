@@ -17,7 +17,7 @@ from aorm.query.aggregates import Aggregate
 from aorm.query.conditions import NOTHING, Never, Where
 from aorm.query.functions.comparison import Cast, Coalesce
 from aorm.sql.compiled import Computed, param_target
-from aorm.sql.compiler import Compiler, Rendered
+from aorm.sql.compiler import MARKS, Compiler, Rendered
 
 # --- leaves ----------------------------------------
 
@@ -127,7 +127,12 @@ def render_star(node: e.Star, compiler: Compiler) -> Rendered:
 
 
 def render_raw(node: e.RawSQL, compiler: Compiler) -> Rendered:
-    return f"({node.sql})", list(node.params)
+    if all(isinstance(each, e.Param) for each in node.params):
+        return f"({node.sql})", node.params
+    parts = [("%s", [p]) if isinstance(p, e.Param) else compiler.compile(p) for p in node.params]
+    texts = iter([text for text, _ in parts])
+    sql = MARKS.sub(lambda mark: mark[0] if mark[0] == "%%" else next(texts, mark[0]), node.sql)
+    return f"({sql})", [param for _, params in parts for param in params]
 
 
 def render_default(node: e.DatabaseDefault, compiler: Compiler) -> Rendered:
@@ -330,6 +335,8 @@ def render_never(node: Never, compiler: Compiler) -> Rendered:
 
 def where_root(node: Where, compiler: Compiler) -> Rendered:
     """The conditions of a WHERE clause, without parentheses around all of it."""
+    while not node.negated and len(node.children) == 1 and isinstance(node.children[0], Where):
+        (node,) = node.children
     sql, params = compiler.compile(node)
     if not node.negated and sql.startswith("(") and len(node.children) > 1 and _wraps_all(sql):
         return sql[1:-1], params

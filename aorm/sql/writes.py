@@ -229,7 +229,11 @@ def _saving_inserter(opts: Any, dialect: Dialect, with_pk: bool) -> Inserter:
     local, auto = opts.local_concrete_fields, opts.auto_field
     fields = [field for field in local if with_pk or field is not auto]
     # A default of the database comes back where it is used, see `Inserter.computed`.
-    made = [f for f in local if f.generated or (f is auto and not with_pk)]
+    made = [
+        f
+        for f in local
+        if f.generated or (not with_pk if f is auto else f.db_returning and not f.has_db_default())
+    ]
     found = Inserter(opts, fields, made, dialect)
     found.source = local
     return found
