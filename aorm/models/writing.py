@@ -227,6 +227,8 @@ class Writing(Returning):
             annotation = self._query.annotations.get(name, term)
             if getattr(annotation, "contains_aggregate", False):
                 raise FieldError(f"Cannot update when ordering by an aggregate: {annotation}")
+        if self._query.reads_values:
+            raise QueryTypeError("Cannot call update() on the values of a common table")
         version = self.model._meta.version_field
         if version is not None and version.name not in kwargs:
             kwargs = {**kwargs, version.name: F(version.name) + 1}

@@ -201,6 +201,8 @@ def _columns_of(draft: Draft, name: str) -> list[Any]:
 
 
 def _field_names(draft: Draft) -> set[str]:
+    if draft.reads_values:
+        return set()
     names = {f.name for f in draft.opts.get_fields() if not getattr(f, "hidden", False)}
     return names | {f.attname for f in draft.opts.concrete_fields}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import count, product
 from typing import Any
 
-from aorm.errors import FieldError
+from aorm.errors import FieldError, listed
 from aorm.late import difflib
 from aorm.query.expressions import Col, F, QueryNode, Ref, ResolvedOuterRef
 from aorm.query.joins import INNER, LOUTER, Join, Route
@@ -212,6 +212,10 @@ class Draft(State):
 
     def path(self, names: list[str], opts: Any = None, **options: Any) -> Path:
         own = opts is None or opts is self.opts
+        if own and self.reads_values:
+            raise FieldError(
+                f"Cannot resolve keyword {names[0]!r} into field. Choices are: {self.choices()}"
+            )
         relations = self.filtered_relations if own else {}
         return names_to_path(names, opts or self.opts, self.annotations, relations, **options)
 
@@ -344,6 +348,8 @@ class Draft(State):
                 raise FieldError("Joined field references are not permitted in this query")
 
     def choices(self) -> str:
+        if self.reads_values:
+            return listed(self.annotations)
         return choices(self.opts, self.annotations)
 
 

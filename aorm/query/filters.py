@@ -238,7 +238,10 @@ class _Builder:
             self.used.update(joins)
         column = self._column(info, targets, alias, lookups)
         condition = build_lookup(draft, lookups, column, value)
-        if self.negated and lookups[-1:] == ["in"] and _lists_none(value):
+        may_be_missing = (
+            draft.is_nullable(targets[0]) or draft.joins[joins[-1]].kind == LOUTER
+        )
+        if self.negated and may_be_missing and lookups[-1:] == ["in"] and _lists_none(value):
             is_missing = IsNull(self._plain_column(info, targets, alias), True)
             return Where([condition, is_missing], OR), ()
         name_of = condition.lookup_name if isinstance(condition, Lookup) else None
@@ -249,9 +252,7 @@ class _Builder:
         compares_null = getattr(condition, "rhs_is_none", False)
         if self.negated and not is_null and not compares_null and condition is not NOTHING:
             needs_outer = True
-            if name_of != "isnull" and (
-                draft.is_nullable(targets[0]) or draft.joins[joins[-1]].kind == LOUTER
-            ):
+            if name_of != "isnull" and may_be_missing:
                 present = IsNull(self._plain_column(info, targets, alias), False)
                 clause.children.append(present)
             if isinstance(value, Col) and draft.is_nullable(value.target):

@@ -147,6 +147,11 @@ class State:
         return self.limit is not None or self.offset is not None
 
     @property
+    def reads_values(self) -> bool:
+        """Whether the rows are those of a common table that has no objects: of `values()`."""
+        return bool(self.joins) and bool(next(iter(self.joins.values())).heading)
+
+    @property
     def is_limited_to_one(self) -> bool:
         return self.limit_one
 

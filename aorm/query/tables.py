@@ -198,7 +198,8 @@ def read_from_table(draft: Draft, name: str, columns: Any, form: tuple[str, Any]
         columns: names and types of what the rows have besides the columns of the model.
         form: of the table's own query.
     """
-    draft.joins = {name: Join(name, name, derived=True)}
+    own = () if form[0] == "model" else columns
+    draft.joins = {name: Join(name, name, derived=True, heading=own)}
     draft.refs = {name: 1}
     for column, field in columns:
         draft.annotations[column] = TableColumn(name, column, field)

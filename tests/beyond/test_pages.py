@@ -52,16 +52,16 @@ def test_one_direction_is_a_comparison_of_rows(dialect: Any, text: str) -> None:
     [
         (
             SQLITE,
-            '("shop_book"."rating" > ? OR ("shop_book"."rating" = ? AND "shop_book"."pages" < ?) OR'
-            ' ("shop_book"."rating" = ? AND "shop_book"."pages" = ? AND "shop_book"."id" < ?))'
+            '"shop_book"."rating" > ? OR ("shop_book"."rating" = ? AND "shop_book"."pages" < ?) OR'
+            ' ("shop_book"."rating" = ? AND "shop_book"."pages" = ? AND "shop_book"."id" < ?)'
             ' ORDER BY "shop_book"."rating" ASC, "shop_book"."pages" DESC, "shop_book"."id" DESC',
             (1.5, 1.5, 3, 1.5, 3, 9),
         ),
         (
             POSTGRESQL,
-            '(("shop_book"."rating" > $1 OR "shop_book"."rating" IS NULL) OR ("shop_book"."rating"'
+            '("shop_book"."rating" > $1 OR "shop_book"."rating" IS NULL) OR ("shop_book"."rating"'
             ' = $1 AND "shop_book"."pages" < $2) OR ("shop_book"."rating" = $1 AND'
-            ' "shop_book"."pages" = $2 AND "shop_book"."id" < $3)) ORDER BY "shop_book"."rating"'
+            ' "shop_book"."pages" = $2 AND "shop_book"."id" < $3) ORDER BY "shop_book"."rating"'
             ' ASC, "shop_book"."pages" DESC, "shop_book"."id" DESC',
             (1.5, 3, 9),
         ),
