@@ -266,3 +266,23 @@ async def test_results_are_fetched_once(ask):
 async def test_a_custom_manager_narrows(ask):
     await ask(Book.objects.filter(title="C").update, available=False)
     assert await titles(ask, Book.on_sale.all()) == ["Letters", "Notes", "Silk", "Unix"]
+
+
+@pytest.mark.parametrize(
+    ("ages", "left"),
+    [
+        ([None], ["Ada", "Brian"]),
+        ([36, None], ["Brian"]),
+        ((None, 36, 81), []),
+        ([36], ["Brian", "Chen"]),
+    ],
+)
+async def test_none_in_an_excluded_list_excludes_rows_without_a_value(ask, ages, left) -> None:
+    authors = Author.objects.order_by("name").values_list("name", flat=True)
+    assert await ask(list, authors.exclude(age__in=ages)) == left
+    assert await ask(list, authors.filter(~Q(age__in=ages) & Q(name__gt=""))) == left
+
+
+async def test_none_in_a_list_finds_nothing(ask) -> None:
+    assert await ask(list, Author.objects.filter(age__in=[None])) == []
+    assert (await ask(Author.objects.get, age__in=[36, None])).name == "Ada"

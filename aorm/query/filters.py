@@ -238,9 +238,7 @@ class _Builder:
             self.used.update(joins)
         column = self._column(info, targets, alias, lookups)
         condition = build_lookup(draft, lookups, column, value)
-        may_be_missing = (
-            draft.is_nullable(targets[0]) or draft.joins[joins[-1]].kind == LOUTER
-        )
+        may_be_missing = draft.is_nullable(targets[0]) or draft.joins[joins[-1]].kind == LOUTER
         if self.negated and may_be_missing and lookups[-1:] == ["in"] and _lists_none(value):
             is_missing = IsNull(self._plain_column(info, targets, alias), True)
             return Where([condition, is_missing], OR), ()

@@ -260,3 +260,31 @@ def test_errors_say_what_helps(database: Any) -> None:
 def test_strange_names_are_quoted(database: Any) -> None:
     cte = CTE(Tag.objects.annotate(number=Count("books")).values("number"), name="a; -- %s")
     assert list(with_cte(cte, select=cte)) == []
+
+
+NAMES = [
+    lambda rows: rows.filter(title="x"),
+    lambda rows: rows.exclude(author__name="x"),
+    lambda rows: rows.order_by("title"),
+    lambda rows: rows.values("title"),
+    lambda rows: rows.annotate(more=F("title")),
+    lambda rows: rows.annotate(tags=Count("tags")),
+    lambda rows: rows.aggregate(Sum("pages")),
+    lambda rows: rows.filter(pk=1),
+]
+
+
+@pytest.mark.parametrize("step", NAMES)
+def test_values_of_a_table_have_no_other_names_than_their_columns(step: Any) -> None:
+    cte = totals()
+    rows = with_cte(cte, select=cte)
+    with pytest.raises(FieldError, match=r"Choices are: author_id, total$"):
+        step(rows)
+    with pytest.raises(FieldError, match=r"Choices are: author_id, double, total$"):
+        step(rows.annotate(double=F("total") * 2))
+
+
+def test_values_of_a_table_cannot_be_updated(database: Any) -> None:
+    cte = totals()
+    with pytest.raises(QueryTypeError, match="values of a common table"):
+        with_cte(cte, select=cte).update(total=1)

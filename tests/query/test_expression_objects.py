@@ -11,11 +11,12 @@ import pytest
 from shop.models import Author, Book, Shelf
 
 import aorm
-from aorm.errors import FieldError, FieldFetchBlocked, OutputFieldIsNoneError
+from aorm.errors import FieldError, FieldFetchBlocked, OutputFieldIsNoneError, QueryTypeError
 from aorm.models import (
     FETCH_PEERS,
     FETCH_RAISE,
     Aggregate,
+    BooleanField,
     Case,
     CharField,
     Count,
@@ -37,7 +38,8 @@ from aorm.models import (
     When,
 )
 from aorm.models.expressions import CombinedExpression, Expression, RawSQL
-from aorm.models.functions import Coalesce, Lower, Substr
+from aorm.models.functions import Coalesce, ExtractDay, Lower, Substr, TruncDate
+from aorm.models.lookups import IntegerFieldExact, IntegerLessThanOrEqual, IsNull
 from query.spelling import DIALECTS, spelt, where
 
 # --- as objects ----------------------------------------------------------------
@@ -295,3 +297,39 @@ def test_an_aggregate_with_too_many_arguments_is_refused(dialect: Any) -> None:
     sql, _ = spelt(Author.objects.values("name").annotate(n=Total("books__pages")), dialect)
     assert 'SUM("shop_book"."pages") AS "n"' in sql
     assert where(Book.objects.filter(Q(title=Value("x", CharField()))), dialect)[1] == ("x",)
+
+
+# --- expressions in the place of names and values ----------------------------------------
+
+
+def test_a_name_gives_way_to_an_expression_with_its_transforms() -> None:
+    moment = Value(dt.datetime(2025, 10, 23))
+    day = ExtractDay(TruncDate(moment))
+    condition = Q(Q(at__date__day__lte=5) | Q(at__date__day=7), at=None, other=1)
+    assert condition.replace_expressions({F("at"): moment}) == Q(
+        Q(IntegerLessThanOrEqual(day, 5)) | Q(IntegerFieldExact(day, 7)),
+        IsNull(moment, True),
+        ("other", 1),
+    )
+
+
+@pytest.mark.parametrize(
+    "condition", [Q(at__nonsense=1), Q(at__date__nonsense__gt=1), Q(to=F("x"))]
+)
+def test_a_name_without_such_lookups_stays(condition: Q) -> None:
+    assert condition.replace_expressions({F("at"): Value(dt.datetime(2025, 10, 23))}) == condition
+    assert Q(at=1).replace_expressions({F("at"): Value(None)}) == Q(at=1)
+
+
+async def test_sql_by_hand_may_have_expressions_among_its_values(ask: Any, database: Any) -> None:
+    await ask(Author.objects.create, name="Ada")
+    for mark in ("a", "b"):
+        shown = RawSQL("%s || '%%' || %s", [Lower("name"), mark], CharField())
+        rows = Author.objects.annotate(shown=shown).values_list("shown", flat=True)
+        assert await ask(list, rows) == [f"ada%{mark}"]
+
+
+def test_values_of_sql_by_hand_are_a_list() -> None:
+    condition = RawSQL("1 = 1", BooleanField())
+    with pytest.raises(QueryTypeError, match="the values of RawSQL must be a list"):
+        Book.objects.filter(ExpressionWrapper(condition, output_field=BooleanField()))

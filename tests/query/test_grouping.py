@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from shop.models import Author, Book, Tag
+from support import needs
 
 from aorm.errors import FieldError, NotSupportedError
 from aorm.models import Case, Count, F, Max, OuterRef, Q, Subquery, Sum, Value, When
@@ -132,3 +133,21 @@ def test_distinct_on_names_is_refused_where_the_database_has_none() -> None:
 def test_distinct_on_unknown_names_is_refused_at_the_call(name: Any) -> None:
     with pytest.raises(FieldError):
         BOOKS.distinct(name)
+
+
+def test_distinct_on_a_relation_goes_with_the_order_of_its_model() -> None:
+    sql, _ = spelt(Book.objects.order_by("-author", "title").distinct("author"), POSTGRESQL)
+    assert sql.startswith('SELECT DISTINCT ON ("shop_author"."name", "shop_book"."author_id") ')
+    assert sql.endswith(
+        ' ORDER BY "shop_author"."name" DESC, "shop_book"."author_id" DESC, "shop_book"."title" ASC'
+    )
+
+
+@needs("distinct_on")
+async def test_distinct_on_a_relation_keeps_the_first_row_of_each(ask: Any, books: None) -> None:
+    rows = Book.objects.order_by("author", "-title").distinct("author")
+    found = await ask(list, rows.values_list("author__name", "title"))
+    every = await ask(list, Book.objects.values_list("author__name", "title"))
+    assert found == sorted(
+        {name: max(t for n, t in every if n == name) for name, _ in every}.items()
+    )

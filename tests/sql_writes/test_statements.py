@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import aorm
 from aorm import models
 from aorm.models import F
 from aorm.sql.bulk import bulk_inserter, bulk_updater
@@ -260,3 +261,23 @@ def test_what_fields_do_before_saving(dialect: Any) -> None:
     assert statement.params[2] == 201
     assert stamped.added.year == 2000
     assert stamped.changed >= before
+
+
+class Stamp(models.DateTimeField):
+    """A column that the database may have its own say about."""
+
+    db_returning = True
+
+
+@BOTH
+def test_a_field_that_asks_for_it_comes_back_from_an_insert(dialect: Any) -> None:
+    with aorm.isolate_apps():
+
+        class Event(models.Model):
+            made = Stamp(primary_key=True)
+            name = models.CharField(max_length=9)
+
+            class Meta:
+                app_label = "writes"
+
+    assert saving_inserter(Event._meta, dialect, True).sql.endswith(' RETURNING "made"')

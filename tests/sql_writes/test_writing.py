@@ -12,7 +12,8 @@ import pytest
 
 from aorm.connections.databases import Database
 from aorm.errors import IntegrityError
-from aorm.models import F, Value
+from aorm.models import F, IntegerField, Value
+from aorm.models.functions import Coalesce
 from aorm.operations.bulk import bulk_create, bulk_update, insert_rows
 from aorm.operations.writes import delete_many, delete_one, insert, update
 from aorm.sql.writes import deleter, saving_inserter, saving_updater
@@ -183,6 +184,18 @@ def test_expressions_in_updates(database: Database, perform: Perform) -> None:
     books[1].pages = F("pages") * 2
     assert perform(update(saving_updater(Book._meta, dialect), books[1]))
     assert (books[1].pages, books[1].twice) == (10, 20)
+
+
+def test_an_expression_of_another_type_becomes_the_value_of_its_column(
+    database: Database, perform: Perform
+) -> None:
+    dialect = database.dialect
+    (row,) = perform(bulk_create(Everything, [Everything(json={}, integer=7)], "default", dialect))
+    row.json = Coalesce(None, None, output_field=IntegerField())
+    row.text = F("integer")
+    assert perform(bulk_update(Everything, [row], ["json", "text"], "default", dialect)) == 1
+    ((missing, text),) = perform(fetch("SELECT json IS NULL, text FROM writes_everything"))
+    assert (bool(missing), text) == (True, "7")
 
 
 def test_update_of_a_missing_row_says_so(database: Database, perform: Perform) -> None:
