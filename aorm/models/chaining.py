@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 from aorm.errors import FieldError, NotSupportedError, QueryTypeError
@@ -41,7 +41,6 @@ class Chaining:
     _sticky_filter = False
     _for_write = False
     _fetch_mode: Any = None
-    _inner_db: str | None = None
     _place: Any = None  # a database as it is seen from a transaction: see `using`
     _plainly_cloned: ClassVar[bool] = True
     _plainly_filtered: ClassVar[bool] = True
@@ -241,7 +240,6 @@ class Chaining:
             flat: list[Any] = []
             values = tuple([v if type(v) in PLAIN else normalised(v) for v in values])
             kinds = tuple([keyed(value, flat) for value in values])
-            self = self._remembering_databases(values)
             found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), flat)
             if found is not None:
                 return found
@@ -276,18 +274,6 @@ class Chaining:
 
         derived = self._query.derive(key, flat, apply)
         return self._bound(derived, key, flat, apply)
-
-    def _remembering_databases(self, values: Iterable[Any]) -> Self:
-        """With the database that a QuerySet among the values is bound to."""
-        for value in values:
-            if type(value) in PLAIN:
-                continue
-            alias = getattr(value, "_db", None)
-            if alias is not None and hasattr(value, "as_subquery"):
-                clone = self._chain()
-                clone._inner_db = alias
-                return clone
-        return self
 
     def exclude(self, *args: Any, **kwargs: Any) -> Self:
         """The rows that do not satisfy all conditions together."""

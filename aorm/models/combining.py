@@ -62,10 +62,12 @@ class Combining(Shaping):
 
         def apply(draft: Draft, slots: Slots) -> None:
             slots.take(len(values))
+            for each in others:
+                slots.bind(each._db or each._query.database)
             combine_rows(draft, operator, every, parts)
 
-        key = (operator, every, tuple(query for query, _ in parts[1:]))
-        return self._remembering_databases(others)._step(key, values, apply)
+        key = (operator, every, tuple((each._query, each._db) for each in others))
+        return self._step(key, values, apply)
 
     def _with_keys(self, name: str, keys: list[Any]) -> Self:
         """The rows in which a field has one of these values."""

@@ -15,6 +15,7 @@ from functools import wraps
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from aorm.models.overrides import QUERYSET_METHODS, bridge_faces
 from aorm.models.queryset import MANAGER_HOOK, QuerySet
 from aorm.operations.routing import router
 
@@ -102,6 +103,10 @@ class BaseManager(Generic[M]):
     name: str | None
     _db: str | None
     _hints: dict[str, Any]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        bridge_faces(cls, QUERYSET_METHODS)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)

@@ -174,6 +174,15 @@ class ManyToManyManager(RelatedManager[M]):
         rows = self._between()
         return await (self.get_queryset() if rows is None else rows).aexists()
 
+    # --- where it is written ------------------------------------------------------------
+
+    def _written(self) -> str:
+        return router.db_for_write(self.through, instance=self.instance)
+
+    def _created_on(self) -> str:
+        # With the rows between, which are written in the same transaction.
+        return router.db_for_write(type(self.instance), instance=self.instance)
+
     # --- add ------------------------------------------------------------------------------
 
     def add(self, *objs: M | Key, through_defaults: Mapping[str, Any] | None = None) -> None:
@@ -191,18 +200,24 @@ class ManyToManyManager(RelatedManager[M]):
     async def aadd(self, *objs: M | Key, through_defaults: Mapping[str, Any] | None = None) -> None:
         await self._arun(self._add(objs, through_defaults))
 
-    def _add(self, objs: Sequence[Any], defaults: Mapping[str, Any] | None) -> Operation[None]:
+    def _add(
+        self,
+        objs: Sequence[Any],
+        defaults: Mapping[str, Any] | None,
+        database: str | None = None,
+    ) -> Operation[None]:
         self._remove_prefetched_objects()
-        yield from together(self._add_both_ways(objs, defaults))
+        if objs:
+            database = database or self._written()
+            yield from together(self._add_both_ways(objs, defaults, database))
 
     def _add_both_ways(
-        self, objs: Sequence[Any], defaults: Mapping[str, Any] | None
+        self, objs: Sequence[Any], defaults: Mapping[str, Any] | None, database: str
     ) -> Operation[None]:
-        yield from self._add_items(self.source_field_name, self.target_field_name, objs, defaults)
+        source, target = self.source_field_name, self.target_field_name
+        yield from self._add_items(source, target, objs, defaults, database)
         if self.symmetrical:
-            yield from self._add_items(
-                self.target_field_name, self.source_field_name, objs, defaults
-            )
+            yield from self._add_items(target, source, objs, defaults, database)
 
     def _add_items(
         self,
@@ -210,10 +225,8 @@ class ManyToManyManager(RelatedManager[M]):
         target_name: str,
         objs: Sequence[Any],
         defaults: Mapping[str, Any] | None,
+        database: str,
     ) -> Operation[None]:
-        if not objs:
-            return
-        database = self._written()
         wanted = self._target_ids(target_name, objs)
         announce = (
             self.reverse or source_name == self.source_field_name
@@ -232,9 +245,8 @@ class ManyToManyManager(RelatedManager[M]):
         if announce:
             yield from self._announce("pre_add", set(wanted), database)
         if rows:
-            yield from self.through._default_manager.using(database)._bulk_create_operation(
-                rows, ignore_conflicts=ignore
-            )
+            between = self.through._default_manager.using(database)
+            yield from between._doing("bulk_create", rows, ignore_conflicts=ignore)
         if announce:
             yield from self._announce("post_add", set(wanted), database)
 
@@ -332,7 +344,7 @@ class ManyToManyManager(RelatedManager[M]):
 
     def _delete_rows(self, rows: Q, database: str) -> Operation[None]:
         queryset = self.through._default_manager.using(database).filter(rows)
-        yield from queryset._delete_operation()
+        yield from queryset._doing("delete")
 
     def clear(self) -> None:
         """Let go of all objects."""
@@ -433,16 +445,18 @@ class ManyToManyManager(RelatedManager[M]):
 
     def create(self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> M:
         """Create an object and relate it."""
-        return self._run(together(self._create(kwargs, through_defaults)))
+        return self._run(together(self._create(kwargs, through_defaults)), self._created_on())
 
     async def acreate(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> M:
-        return await self._arun(together(self._create(kwargs, through_defaults)))
+        return await self._arun(
+            together(self._create(kwargs, through_defaults)), self._created_on()
+        )
 
     def _create(self, values: dict[str, Any], defaults: Mapping[str, Any] | None) -> Operation[M]:
         obj: M = yield from self._inherited("create", **values)
-        yield from self._add((obj,), defaults)
+        yield from self._add((obj,), defaults, self._created_on())
         return obj
 
     def get_or_create(
@@ -450,14 +464,16 @@ class ManyToManyManager(RelatedManager[M]):
     ) -> tuple[M, bool]:
         """Among the related objects, get the one that matches; or create and relate it."""
         return self._run(
-            together(self._found_or_created("get_or_create", kwargs, through_defaults))
+            together(self._found_or_created("get_or_create", kwargs, through_defaults)),
+            self._created_on(),
         )
 
     async def aget_or_create(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> tuple[M, bool]:
         return await self._arun(
-            together(self._found_or_created("get_or_create", kwargs, through_defaults))
+            together(self._found_or_created("get_or_create", kwargs, through_defaults)),
+            self._created_on(),
         )
 
     def update_or_create(
@@ -465,14 +481,16 @@ class ManyToManyManager(RelatedManager[M]):
     ) -> tuple[M, bool]:
         """Among the related objects, update the one that matches; or create and relate it."""
         return self._run(
-            together(self._found_or_created("update_or_create", kwargs, through_defaults))
+            together(self._found_or_created("update_or_create", kwargs, through_defaults)),
+            self._created_on(),
         )
 
     async def aupdate_or_create(
         self, *, through_defaults: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> tuple[M, bool]:
         return await self._arun(
-            together(self._found_or_created("update_or_create", kwargs, through_defaults))
+            together(self._found_or_created("update_or_create", kwargs, through_defaults)),
+            self._created_on(),
         )
 
     def _found_or_created(
@@ -480,7 +498,7 @@ class ManyToManyManager(RelatedManager[M]):
     ) -> Operation[tuple[M, bool]]:
         obj, created = yield from self._inherited(method, **values)
         if created:
-            yield from self._add((obj,), defaults)
+            yield from self._add((obj,), defaults, self._created_on())
         return obj, created
 
 

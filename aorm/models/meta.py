@@ -35,7 +35,7 @@ from aorm.fields.relations import OneToOneField
 from aorm.models.construct import forget_init
 from aorm.models.deferred import DeferredAttribute, owned, static
 from aorm.models.ordered import add_order_methods
-from aorm.models.overrides import bridge_faces
+from aorm.models.overrides import MODEL_METHODS, bridge_faces
 from aorm.operations.signals import class_prepared
 
 EXCEPTIONS: dict[str, tuple[type[Exception], ...]] = {
@@ -64,7 +64,7 @@ class ModelBase(type):
         contributing = {key: value for key, value in attrs.items() if contributes(value)}
         plain = {key: value for key, value in attrs.items() if key not in contributing}
         cls = super().__new__(mcs, name, bases, plain, **kwargs)
-        bridge_faces(cls)
+        bridge_faces(cls, MODEL_METHODS)
         _Making(cls, bases, meta, contributing).run()
         return cls
 

@@ -24,6 +24,7 @@ from aorm.connections import aread, aread_stream, arun, connections, read, read_
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
 from aorm.models.copying import Copying
 from aorm.models.inserting import Inserting
+from aorm.models.overrides import QUERYSET_METHODS, bridge_faces
 from aorm.models.paging import Page, Paging
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
@@ -50,6 +51,16 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         using: the alias of the database; the routers decide without one.
         hints: what the routers are told.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        bridge_faces(cls, QUERYSET_METHODS)
+        cls._overridden = frozenset(
+            name
+            for name in QUERYSET_METHODS
+            for each in (name, f"a{name}")
+            if getattr(cls, each) is not getattr(QuerySet, each)
+        )
 
     if TYPE_CHECKING:
 

@@ -14,6 +14,7 @@ from aorm.errors import (
 )
 from aorm.late import json
 from aorm.models.combining import Combining
+from aorm.models.placing import check_database
 from aorm.models.rows import loaded_for
 from aorm.operations.prefetch import prefetch_related_objects_operation
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
@@ -53,11 +54,8 @@ class Reading(Combining):
 
     def _compiled(self, query: Query, alias: str) -> Compiled:
         """A query's compiled form for a database."""
-        if self._inner_db is not None and self._inner_db != alias:
-            raise QueryValueError(
-                "Subqueries aren't allowed across different databases. Force the inner query to be"
-                " evaluated using `list(inner_query)`."
-            )
+        if self._query.database is not None:
+            check_database(self._query, alias)
         database = connections[alias]
         if query.lock is not None and database.dialect.capabilities.select_for_update:
             self._check_locking(database)

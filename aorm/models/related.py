@@ -22,7 +22,7 @@ from aorm.fields.rels import ASSIGNED
 from aorm.models.fetch_modes import fetch_mode_of, own_fetch_mode
 from aorm.models.manager import Manager
 from aorm.models.many_to_many import create_forward_many_to_many_manager
-from aorm.models.related_managers import create_reverse_many_to_one_manager
+from aorm.models.related_managers import agree_on_database, create_reverse_many_to_one_manager
 from aorm.operations.prefetch import Plan, key_of, only_queryset
 from aorm.operations.routing import router
 from aorm.query.expressions import F
@@ -52,23 +52,6 @@ def not_loaded(instance: Any, name: str, joined: bool = True) -> NoReturn:
         f'or before it is used: await {one}.afetch_related("{name}"), '
         f'await models.aprefetch_related_objects({one}s, "{name}").'
     )
-
-
-def _agree_on_database(instance: Any, value: Any) -> None:
-    """Give a new object the database of the one that it is related to.
-
-    Raises:
-        ValueError: the routers do not allow the relation.
-    """
-    mine, other = instance._state, value._state
-    if mine.db is None:
-        mine.db = router.db_for_write(type(instance), instance=value)
-    if other.db is None:
-        other.db = router.db_for_write(type(value), instance=instance)
-    if not router.allow_relation(value, instance):
-        raise ValueError(
-            f'Cannot assign "{value!r}": the current database router prevents this relation.'
-        )
 
 
 def _missing_class(target: Any, owner: Any, name: str) -> type[Exception]:
@@ -351,7 +334,7 @@ class ForwardManyToOneDescriptor(_Single):
         if value is not None:
             if not isinstance(value, rel.model._meta.concrete_model):
                 self._refuse(instance, value)
-            _agree_on_database(instance, value)
+            agree_on_database(instance, value)
             for local, target in field.related_fields:
                 setattr(instance, local.attname, getattr(value, target.attname))
         else:
@@ -496,7 +479,7 @@ class ReverseOneToOneDescriptor(_Single):
             return
         if not isinstance(value, self.target):
             self._refuse(instance, value)
-        _agree_on_database(instance, value)
+        agree_on_database(instance, value)
         for local, target in field.related_fields:
             setattr(value, local.attname, getattr(instance, target.attname))
         instance.__dict__[self.cache_attname] = value

@@ -239,21 +239,24 @@ class RelatedManager(BaseManager[M]):
         """The alias of the database that changes of the relation go to."""
         return router.db_for_write(self.model, instance=self.instance)
 
-    def _run(self, operation: Operation[R]) -> R:
-        return run(operation, connections[self._written()])
+    def _created_on(self) -> str:
+        """The alias of the database that new related objects go to."""
+        return self._written()
 
-    async def _arun(self, operation: Operation[R]) -> R:
-        return await arun(operation, connections[self._written()])
+    def _run(self, operation: Operation[R], database: str | None = None) -> R:
+        return run(operation, connections[database or self._written()])
+
+    async def _arun(self, operation: Operation[R], database: str | None = None) -> R:
+        return await arun(operation, connections[database or self._written()])
 
     def _inherited(self, method: str, **values: Any) -> Operation[Any]:
         """`create` and its like as the superclass has it, on the database that is written.
 
         An override by the user is called; what is QuerySet's own goes on as an operation.
         """
-        manager = self.db_manager(self._written())
+        manager = self.db_manager(self._created_on())
         if _is_stock(self._superclass, method):
-            operation = getattr(manager.get_queryset(), f"_{method}_operation")
-            return (yield from operation(**values))
+            return (yield from manager.get_queryset()._doing(method, **values))
         above = super(RelatedManager, manager)
         override = TwoFaces(getattr(above, method), getattr(above, f"a{method}"), **values)
         return (yield from call(override))
@@ -261,6 +264,23 @@ class RelatedManager(BaseManager[M]):
     def _of_model(self, obj: Any) -> None:
         if not isinstance(obj, self.model):
             raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {obj!r}")
+
+
+def agree_on_database(instance: Any, value: Any) -> None:
+    """Give a new object the database of the one that it is related to.
+
+    Raises:
+        ValueError: the routers do not allow the relation.
+    """
+    mine, other = instance._state, value._state
+    if mine.db is None:
+        mine.db = router.db_for_write(type(instance), instance=value)
+    if other.db is None:
+        other.db = router.db_for_write(type(value), instance=instance)
+    if not router.allow_relation(value, instance):
+        raise ValueError(
+            f'Cannot assign "{value!r}": the current database router prevents this relation.'
+        )
 
 
 def narrowed(
@@ -421,6 +441,8 @@ class ReverseManyToOneManager(RelatedManager[Any]):
         database = self._written()
         for obj in objs:
             self._of_model(obj)
+            if not (bulk and obj._state.adding):
+                agree_on_database(obj, self.instance)
             if bulk and (obj._state.adding or obj._state.db != database):
                 raise ValueError(
                     f"{obj!r} instance isn't saved. Use bulk=False or save the object first."
@@ -432,7 +454,7 @@ class ReverseManyToOneManager(RelatedManager[Any]):
         elif objs:
             queryset = self.model._base_manager.using(database)
             queryset = queryset.filter(pk__in={obj.pk for obj in objs})
-            yield from queryset._update_operation({self.field.name: self.instance})
+            yield from queryset._doing("update", **{self.field.name: self.instance})
 
     def _save_all(self, objs: Iterable[Any], database: str, **options: Any) -> Operation[None]:
         for obj in objs:
@@ -530,7 +552,7 @@ class NullableReverseManyToOneManager(ReverseManyToOneManager):
         database = self._written()
         queryset = queryset.using(database)
         if bulk:
-            yield from queryset._update_operation({self.field.name: None})
+            yield from queryset._doing("update", **{self.field.name: None})
         else:
             yield from together(self._let_go_each(queryset, database))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from aorm.connections import connections
 from aorm.errors import EmptyResultSet
+from aorm.models.placing import check_database
 from aorm.query.query import Query
 from aorm.sql.compiled import Compiled
 from aorm.sql.select import compile_select
@@ -44,6 +45,7 @@ class ShownQuery:
 
     def _compiled(self) -> Compiled:
         queryset = self._queryset
+        check_database(queryset._query, queryset.db)
         compiled: Compiled = compile_select(queryset._query, connections[queryset.db].dialect)
         if compiled.empty:
             raise EmptyResultSet("no row can match this query, so it has no SQL")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from aorm.connections import connections
 from aorm.errors import (
@@ -16,11 +16,12 @@ from aorm.errors import (
 )
 from aorm.fields.base import Field
 from aorm.fields.relations import is_composite_relation
+from aorm.models.placing import check_database
 from aorm.models.returning import Returning, is_direct
 from aorm.models.rows import loaded_for
 from aorm.operations import bulk, upsert
 from aorm.operations.deletion import can_fast_delete, delete_queryset
-from aorm.operations.saving import save_step
+from aorm.operations.saving import TwoFaces, save_step
 from aorm.query import building
 from aorm.query.conditions import argument, collect_value
 from aorm.query.draft import Draft
@@ -29,7 +30,7 @@ from aorm.query.filters import Scope
 from aorm.query.preparation import OutOfRange
 from aorm.query.shapes import PLAIN, normalised, shape_of
 from aorm.sql.change import compile_delete, compile_update, returned_columns
-from aorm.steps import Doing, Execute, Operation, Single, execute, in_block
+from aorm.steps import Doing, Execute, Operation, Single, call, execute, in_block
 
 _PLAIN = PLAIN.issuperset
 
@@ -51,6 +52,21 @@ def _as_it_is(count: int) -> int:
 class Writing(Returning):
     """The operations of a QuerySet that create, change and delete."""
 
+    #: The methods that a subclass overrides, on one face or on both.
+    _overridden: ClassVar[frozenset[str]] = frozenset()
+
+    def _doing(self, method: str, /, *args: Any, **kwargs: Any) -> Doing[Any]:
+        """What a method does, from inside another operation: by the override where there is one."""
+        if method in self._overridden:
+            faces = TwoFaces(getattr(self, method), getattr(self, f"a{method}"), **kwargs)
+            return call(faces, *args)
+        operation = getattr(self, f"_{method}_operation")
+        if method == "get":
+            return operation(args, kwargs)  # type: ignore[no-any-return]
+        if method == "update":
+            return operation(kwargs)  # type: ignore[no-any-return]
+        return operation(*args, **kwargs)  # type: ignore[no-any-return]
+
     # --- creating ----------------------------------
 
     def _create_operation(self, **kwargs: Any) -> Doing[Any]:
@@ -69,7 +85,7 @@ class Writing(Returning):
     ) -> Operation[tuple[Any, bool]]:
         writing = self._for_writing()
         try:
-            return (yield from writing._get_operation((), kwargs)), False
+            return (yield from writing._doing("get", **kwargs)), False
         except self.model.DoesNotExist:
             pass
         params = writing._creation_params(defaults, kwargs)
@@ -77,7 +93,7 @@ class Writing(Returning):
             created = yield from in_block(writing._create_called(params))
         except IntegrityError:
             try:
-                return (yield from writing._get_operation((), kwargs)), False
+                return (yield from writing._doing("get", **kwargs)), False
             except self.model.DoesNotExist:
                 pass
             raise
@@ -86,7 +102,7 @@ class Writing(Returning):
     def _create_called(self, params: dict[str, Any]) -> Operation[Any]:
         """`create` with values that may be callables."""
         made = {name: value() if callable(value) else value for name, value in params.items()}
-        return (yield from self._create_operation(**made))
+        return (yield from self._doing("create", **made))
 
     def _for_writing(self) -> Any:
         clone = self._chain()
@@ -142,7 +158,7 @@ class Writing(Returning):
         self, update: dict[str, Any], create: Mapping[str, Any], kwargs: dict[str, Any]
     ) -> Operation[tuple[Any, bool]]:
         locked = self.select_for_update()
-        obj, created = yield from locked._get_or_create_operation(create, **kwargs)
+        obj, created = yield from locked._doing("get_or_create", create, **kwargs)
         if created:
             return obj, True
         opts = self.model._meta
@@ -235,6 +251,8 @@ class Writing(Returning):
         queryset, parents = self._assigned(kwargs)
         self._result_cache = None
         database = connections[self._write_alias()]
+        if queryset._query.database is not None:
+            check_database(queryset._query, database.alias)
         if self._query.returning is not None:
             if parents or not is_direct(self._query.returning.query):
                 return in_block(self._update_then_select(kwargs), savepoint=False)
@@ -345,6 +363,7 @@ class Writing(Returning):
             raise QueryTypeError("Cannot call delete() after .distinct(*fields).")
         if self._query.form[0] != "model":
             raise QueryTypeError("Cannot call delete() after .values() or .values_list()")
+        check_database(self._query, self._write_alias())
         doomed = self._for_writing()._without_values("doomed", _doomed)
         doomed._prefetch_related_lookups = ()
         self._result_cache = None

@@ -359,7 +359,7 @@ def _update_among(
     for objs in parts:
         chosen = rows.filter(pk__in=[obj.pk for obj in objs]).order_by()
         values = {field.attname: _case(field, objs) for field in fields}
-        count += yield from chosen._update_operation(values)
+        count += yield from chosen._doing("update", **values)
     return count
 
 

@@ -56,6 +56,7 @@ def argument(value: Any, slots: Slots) -> Any:
         return value.parametrised(slots)
     if hasattr(value, "as_subquery"):
         query, values = value.as_subquery()
+        slots.bind(getattr(value, "_db", None) or query.database)
         return QueryNode(query, slots.take(len(values)))
     if isinstance(value, list | tuple | set | frozenset) and any(map(is_structural, value)):
         return Arguments(argument(item, slots) for item in value)

@@ -23,11 +23,17 @@ INT4, INT8 = 2**31, 2**63
 class Slots:
     """Numbers the values of a tree, and remembers them while the tree is resolved."""
 
-    __slots__ = ("arguments", "first", "next")
+    __slots__ = ("arguments", "database", "first", "next")
 
     def __init__(self, first: int) -> None:
         self.first = self.next = first
         self.arguments: list[Any] = []
+        #: The alias of the database that a query among the values was meant for.
+        self.database: str | None = None
+
+    def bind(self, database: str | None) -> None:
+        """Note that a query among the values was meant for this database."""
+        self.database = database or self.database
 
     def take(self, count: int = 1) -> int:
         first = self.next

@@ -97,6 +97,7 @@ class Query(State):
         slots = Slots(self.slots)
         apply(draft, slots)
         draft.slots = max(slots.next, draft.slots)
+        draft.database = slots.database or draft.database
         derived = Derived(Query.frozen(draft, self.budget), binder(slots))
         if not any(argument.volatile for argument in slots.arguments):
             self._remember(key, derived)

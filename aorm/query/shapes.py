@@ -69,7 +69,7 @@ def shape_of(value: Any) -> Hashable:
         shape: Hashable = value.shape
         return shape
     if hasattr(value, "as_subquery"):
-        return (SubqueryShape, value.as_subquery()[0])
+        return (SubqueryShape, value.as_subquery()[0], getattr(value, "_db", None))
     if kind in _LIST_TYPES or isinstance(value, LISTS):
         kinds = frozenset(map(type, value))
         if kinds <= _PLAIN_ITEMS or not any(map(is_structural, value)):

@@ -25,6 +25,7 @@ class State:
         "assignments",
         "combinator",
         "combined",
+        "database",
         "default_cols",
         "default_ordering",
         "deferred",
@@ -100,6 +101,8 @@ class State:
     hidden: tuple[Any, ...]
     # Common tables, for WITH.
     tables: tuple[Any, ...]
+    # The alias of the only database that can answer: a subquery was meant for it.
+    database: str | None
 
     def start(self, model: Any) -> None:
         """Become the query for all rows of a model."""
@@ -131,6 +134,7 @@ class State:
         self.returning = None
         self.hidden = ()
         self.tables = ()
+        self.database = None
 
     def copy_state(self, other: State) -> None:
         for name in State.__slots__:

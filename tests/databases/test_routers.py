@@ -9,6 +9,8 @@ from shop.models import Author, Book, Cover, Tag
 
 import aorm
 from aorm.errors import QueryValueError
+from aorm.models import Q
+from aorm.utils import ConnectionRouter
 
 
 @pytest.fixture
@@ -167,6 +169,42 @@ async def test_a_subquery_of_another_database_is_refused(ask):
         await ask(list, Book.objects.using("default").filter(author__in=inner))
 
 
+@pytest.mark.parametrize(
+    "meet",
+    [
+        lambda books, inner: books.exclude(author__in=inner),
+        lambda books, inner: books.filter(Q(author__in=inner) | Q(pages=1)),
+        lambda books, inner: books.filter(~Q(author__in=[inner.values("pk")[:1], 7])),
+        lambda books, inner: books.filter(author__in=Author.objects.filter(mentor__in=inner)),
+        lambda books, inner: books.values("author").union(inner.values("pk")),
+    ],
+    ids=["exclude", "q", "item", "nested", "union"],
+)
+async def test_wherever_a_subquery_of_another_database_is_met_it_is_refused(ask, meet):
+    books = meet(Book.objects.all(), Author.objects.using("other").filter(name="Ada"))
+    with pytest.raises(QueryValueError, match="different databases"):
+        await ask(list, books)
+    with pytest.raises(QueryValueError, match="different databases"):
+        str(books.query)
+
+
+async def test_a_subquery_of_the_database_that_is_asked_is_answered(ask):
+    ada = await ask(Author.objects.using("other").create, name="Ada")
+    await ask(Book.objects.using("other").create, title="Sagas", author=ada)
+    books = Book.objects.filter(author__in=Author.objects.using("other").filter(name="Ada"))
+    assert await ask(books.using("other").count) == 1
+    assert [book.title for book in await ask(list, books.using("other"))] == ["Sagas"]
+
+
+async def test_rows_are_not_changed_by_a_subquery_of_another_database(ask):
+    inner = Author.objects.using("other").filter(name="Ada")
+    books = Book.objects.filter(author__in=inner)
+    with pytest.raises(QueryValueError, match="different databases"):
+        await ask(books.update, pages=1)
+    with pytest.raises(QueryValueError, match="different databases"):
+        await ask(books.delete)
+
+
 # --- routers ---------------------------------------------------------------------------------
 
 
@@ -216,6 +254,29 @@ async def test_routers_hear_of_the_object(ask):
     assert ("write", Author, author) in asked.questions
 
 
+async def test_routers_are_asked_about_the_rows_between(ask):
+    between = Book.tags.through
+    author = await ask(Author.objects.create, name="Ada")
+    book = await ask(author.books.create, title="Sagas", pages=1)
+    tag = await ask(Tag.objects.create, name="old")
+    for change, args in ((book.tags.add, [tag]), (book.tags.remove, [tag]), (book.tags.clear, [])):
+        asked = Asked()
+        use(asked)
+        await ask(change, *args)
+        assert {q for q in asked.questions if q[0] == "write"} == {("write", between, book)}
+
+
+async def test_what_is_created_for_a_many_to_many_relation_goes_where_the_object_goes(ask):
+    author = await ask(Author.objects.using("other").create, name="Ada")
+    book = await ask(author.books.create, title="Sagas", pages=1)
+    asked = Asked()
+    use(asked)
+    tag = await ask(book.tags.create, name="old")
+    assert ("write", Book, book) in asked.questions
+    assert tag._state.db == "other"
+    assert await ask(Book.tags.through.objects.using("other").count) == 1
+
+
 async def test_a_router_may_be_named_by_its_path(ask):
     use(f"{__name__}.ByModel")
     assert Author.objects.all().db == "other"
@@ -232,6 +293,15 @@ async def test_objects_of_different_databases_are_not_related(ask):
         await ask(book.tags.add, tag)
 
 
+async def test_what_is_on_another_database_is_not_added(ask):
+    author = await ask(Author.objects.create, name="Ada")
+    eve = await ask(Author.objects.using("other").create, name="Eve")
+    book = await ask(eve.books.create, title="Sagas", pages=1)
+    with pytest.raises(ValueError, match="router prevents this relation"):
+        await ask(author.books.add, book)
+    assert book.author_id == eve.pk and book._state.db == "other"
+
+
 async def test_a_router_allows_relations(ask):
     eve = await ask(Author.objects.using("other").create, name="Eve")
     book = Book(title="Sagas")
@@ -239,6 +309,13 @@ async def test_a_router_allows_relations(ask):
     use(AllRelated())
     book.author = eve
     assert book.author_id == eve.pk
+
+
+async def test_a_table_of_routers_of_ones_own(ask):
+    use(ByModel())
+    assert ConnectionRouter().db_for_read(Author) == "other"
+    assert ConnectionRouter([]).db_for_read(Author) == "default"
+    assert ConnectionRouter([f"{__name__}.Apart"]).db_for_read(Tag) == "other"
 
 
 async def test_configure_takes_routers(ask, two):

@@ -153,6 +153,93 @@ class BothSaved(AsyncSaved):
         super().save(**options)
 
 
+class SyncQueries(models.QuerySet[Any]):
+    """What is overridden on the synchronous face."""
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        Log.entries.append("get")
+        return super().get(*args, **kwargs)
+
+    def create(self, **kwargs: Any) -> Any:
+        Log.entries.append("create")
+        return super().create(**kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        Log.entries.append("update")
+        return super().update(**kwargs)
+
+    def delete(self) -> Any:
+        Log.entries.append("delete")
+        return super().delete()
+
+
+class AsyncQueries(models.QuerySet[Any]):
+    """The same on the asynchronous face."""
+
+    async def aget(self, *args: Any, **kwargs: Any) -> Any:
+        Log.entries.append("get")
+        return await super().aget(*args, **kwargs)
+
+    async def acreate(self, **kwargs: Any) -> Any:
+        Log.entries.append("create")
+        return await super().acreate(**kwargs)
+
+    async def aupdate(self, **kwargs: Any) -> int:
+        Log.entries.append("update")
+        return await super().aupdate(**kwargs)
+
+    async def adelete(self) -> Any:
+        Log.entries.append("delete")
+        return await super().adelete()
+
+
+class Named(models.Manager[Any]):
+    """A manager that takes one argument more than its model has fields."""
+
+    def create(self, *, loud: bool = False, **kwargs: Any) -> Any:
+        name = kwargs.pop("name")
+        return super().create(name=name.upper() if loud else name, **kwargs)
+
+
+class Shelf(models.Model):
+    name = models.CharField(max_length=20)
+
+    class Meta:
+        app_label = "saved"
+
+
+class SyncKept(models.Model):
+    name = models.CharField(max_length=20)
+    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True, related_name="sync_kept")
+    shelves = models.ManyToManyField(Shelf, related_name="all_sync_kept")
+
+    objects = SyncQueries.as_manager()
+
+    class Meta:
+        app_label = "saved"
+
+
+class AsyncKept(models.Model):
+    name = models.CharField(max_length=20)
+    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True, related_name="async_kept")
+    shelves = models.ManyToManyField(Shelf, related_name="all_async_kept")
+
+    objects = AsyncQueries.as_manager()
+
+    class Meta:
+        app_label = "saved"
+
+
+class NamedKept(models.Model):
+    name = models.CharField(max_length=20)
+    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True, related_name="named_kept")
+
+    objects = Named()
+
+    class Meta:
+        app_label = "saved"
+
+
 ALL = (
     Writer,
     Page,
@@ -165,4 +252,8 @@ ALL = (
     SyncSaved,
     AsyncSaved,
     EachSaved,
+    Shelf,
+    SyncKept,
+    AsyncKept,
+    NamedKept,
 )

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 import aorm
-from models.saved import AsyncSaved, BothSaved, EachSaved, Log, SyncSaved
+from models.saved import (
+    AsyncKept,
+    AsyncSaved,
+    BothSaved,
+    EachSaved,
+    Log,
+    NamedKept,
+    Shelf,
+    SyncKept,
+    SyncSaved,
+)
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -94,3 +104,63 @@ async def test_overriding_one_face_gives_the_class_both(registry: Any) -> None:
     assert "save" in vars(AsyncSaved)
     assert asyncio.iscoroutinefunction(SyncSaved.asave)
     assert not asyncio.iscoroutinefunction(AsyncSaved.save)
+
+
+# --- of QuerySets and managers -------------------------------------------------------------
+
+KEPT = pytest.mark.parametrize("model", [SyncKept, AsyncKept])
+
+
+@KEPT
+async def test_an_override_of_a_queryset_runs_on_both_faces(
+    ask: Any, log: list[str], model: Any
+) -> None:
+    await ask(model.objects.create, name="x")
+    await ask(model.objects.filter(name="x").update, name="y")
+    await ask(model.objects.get, name="y")
+    assert (await ask(model.objects.all().delete))[0] == 1
+    assert log == ["create", "update", "get", "delete"]
+
+
+@KEPT
+async def test_getting_or_creating_runs_the_overrides_of_both(
+    ask: Any, log: list[str], model: Any
+) -> None:
+    assert (await ask(model.objects.get_or_create, name="x"))[1]
+    assert (await ask(model.objects.update_or_create, name="y"))[1]
+    assert not (await ask(model.objects.get_or_create, name="x"))[1]
+    assert log == ["get", "create", "get", "create", "get"]
+
+
+@KEPT
+async def test_related_managers_run_the_overrides_of_their_querysets(
+    ask: Any, log: list[str], model: Any
+) -> None:
+    shelf = await ask(Shelf.objects.create, name="a")
+    one = getattr(shelf, "sync_kept" if model is SyncKept else "async_kept")
+    many = getattr(shelf, "all_sync_kept" if model is SyncKept else "all_async_kept")
+    await ask(one.create, name="x")
+    await ask(many.create, name="y")
+    await ask(one.clear)
+    assert log == ["create", "create", "update"]
+    assert await ask(one.count) == 0
+    assert await ask(many.count) == 1
+
+
+async def test_an_override_of_a_manager_runs_on_both_faces(ask: Any) -> None:
+    shelf = await ask(Shelf.objects.create, name="a")
+    await ask(NamedKept.objects.create, name="x", loud=True)
+    await ask(shelf.named_kept.create, name="y", loud=True)
+    found = await ask(list, NamedKept.objects.order_by("name").values_list("name", flat=True))
+    assert found == ["X", "Y"]
+
+
+async def test_an_override_that_fails_undoes_what_was_begun(ask: Any, registry: Any) -> None:
+    class Refusing(SyncKept._default_manager._queryset_class):  # type: ignore[misc, name-defined]
+        def create(self, **kwargs: Any) -> Any:
+            super().create(**kwargs)
+            raise RuntimeError("refused")
+
+    with pytest.raises(RuntimeError, match="refused"):
+        await ask(Refusing(SyncKept).get_or_create, name="x")
+    assert await ask(SyncKept.objects.count) == 0

@@ -159,7 +159,7 @@ class GenericRelatedObjectManager(RelatedManager[Any]):
         elif objs:
             queryset = self.model._base_manager.using(database)
             queryset = queryset.filter(pk__in={obj.pk for obj in objs})
-            yield from queryset._update_operation(values)
+            yield from queryset._doing("update", **values)
 
     def _save_all(self, objs: Iterable[Any], database: str) -> Operation[None]:
         for obj in objs:
@@ -231,7 +231,7 @@ class GenericRelatedObjectManager(RelatedManager[Any]):
     def _delete(self, queryset: QuerySet[Any], bulk: bool) -> Operation[None]:
         self._remove_prefetched_objects()
         if bulk:
-            yield from queryset._delete_operation()
+            yield from queryset._doing("delete")
         else:
             yield from together(self._delete_each(queryset))
 
