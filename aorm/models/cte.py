@@ -343,6 +343,7 @@ class _NoRows:
     combinator = None
     combined = ()
     slots = 0
+    database = None
 
 
 _NO_ROWS = _NoRows()
