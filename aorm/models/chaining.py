@@ -14,7 +14,7 @@ from aorm.errors import FieldError, NotSupportedError, QueryTypeError
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
-from aorm.query.conditions import Q, argument, check_keywords, keyed
+from aorm.query.conditions import Q, argument, check_keywords, keyed, keyed_at_once
 from aorm.query.draft import Draft
 from aorm.query.expressions import F, Slots
 from aorm.query.filters import add_q
@@ -232,17 +232,18 @@ class Chaining:
             raise QueryTypeError("Cannot filter a query once a slice has been taken.")
         values = tuple(kwargs.values())
         kinds: tuple[Any, ...] = tuple(map(type, values))
-        if _PLAIN(kinds):
-            found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), values)
-            if found is not None:
-                return found
-        else:
-            flat: list[Any] = []
-            values = tuple([v if type(v) in PLAIN else normalised(v) for v in values])
-            kinds = tuple([keyed(value, flat) for value in values])
-            found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), flat)
-            if found is not None:
-                return found
+        flat: Any = values
+        if not _PLAIN(kinds):
+            flat = []
+            shapes = keyed_at_once(values, flat)
+            if shapes is None:
+                flat = []
+                values = tuple(map(normalised, values))
+                shapes = tuple([keyed(value, flat) for value in values])
+            kinds = shapes
+        found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), flat)
+        if found is not None:
+            return found
         return self._next(*self._filtered(kwargs, values, kinds))
 
     def _filtered(
@@ -288,12 +289,12 @@ class Chaining:
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
         pairs = [(name, normalised(value)) for name, value in kwargs.items()]
+        values: list[Any] = []
+        parts: list[Any] = [Q, Q.default, negate]
         for each in args:
             if not hasattr(each, "keyed"):
                 return self._with_q(_condition((*args, *pairs), kwargs, negate))
-        values: list[Any] = []
-        parts: list[Any] = [Q, Q.default, negate]
-        parts += [each.keyed(values) for each in args]
+            parts.append(each.keyed(values))
         for name, value in pairs:
             parts += (name, keyed(value, values))
         key = ("q", tuple(parts), self._sticky_filter)

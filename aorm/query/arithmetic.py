@@ -27,12 +27,13 @@ class CombinedExpression(Expression, recorded=False):
         self.rhs = rhs
 
     def keyed(self, values: list[Any]) -> Hashable:
+        field = self._output_field
         return (
             type(self),
             self.connector,
             self.lhs.keyed(values),
             self.rhs.keyed(values),
-            field_key(self._output_field),
+            None if field is None else field_key(field),
         )
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:

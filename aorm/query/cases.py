@@ -7,14 +7,11 @@ from typing import Any
 
 from aorm.errors import QueryTypeError
 from aorm.query.nodes import (
-    INCIDENTAL,
     MAKERS,
     Expression,
 )
 from aorm.query.operands import expression_of
-
-#: What both have besides an output field where nothing was added to them.
-_USUAL = frozenset({"condition", "result", "cases", "default", "extra", *INCIDENTAL}).issuperset
+from aorm.query.shapes import field_key
 
 
 class When(Expression, recorded=False):
@@ -27,9 +24,9 @@ class When(Expression, recorded=False):
         self.result = then if hasattr(then, "parametrised") else expression_of(then)
 
     def keyed(self, values: list[Any]) -> Hashable:
-        if not _USUAL(self.__dict__):
+        if type(self) is not When or self._output_field is not None:
             return super().keyed(values)
-        return (type(self), self.condition.keyed(values), self.result.keyed(values))
+        return (When, self.condition.keyed(values), self.result.keyed(values))
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.condition,), {"then": self.result}
@@ -70,10 +67,12 @@ class Case(Expression, recorded=False):
         self.extra = extra
 
     def keyed(self, values: list[Any]) -> Hashable:
-        if self.extra or not _USUAL(self.__dict__):
+        if self.extra or type(self) is not Case:
             return super().keyed(values)
         shapes = [each.keyed(values) for each in self.cases]
-        return (type(self), *shapes, self.default.keyed(values))
+        field = self._output_field
+        kind = None if field is None else field_key(field)
+        return (Case, kind, *shapes, self.default.keyed(values))
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         options: dict[str, Any] = {"default": self.default, **self.extra}

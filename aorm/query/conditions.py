@@ -8,7 +8,7 @@ lookup with columns and joins, in a `Where`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container, Hashable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from typing import Any
 
 from aorm.errors import FieldError, QueryTypeError
@@ -26,8 +26,6 @@ from aorm.query.expressions import (
 )
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.shapes import CONSTANT, PLAIN, is_structural, normalised, shape_of
-
-_PLAIN = PLAIN.issuperset
 
 
 class Argument:
@@ -93,6 +91,21 @@ def keyed(value: Any, values: list[Any]) -> Hashable:
     return shape_of(value)
 
 
+def keyed_at_once(values: Iterable[Any], flat: list[Any]) -> tuple[Hashable, ...] | None:
+    """The shapes of plain values and expressions, as `keyed`; None where one is something else."""
+    shapes: list[Hashable] = []
+    for value in values:
+        kind: Any = type(value)
+        if kind in PLAIN:
+            flat.append(value)
+            shapes.append(kind)
+        elif hasattr(kind, "keyed"):
+            shapes.append(value.keyed(flat))
+        else:
+            return None
+    return tuple(shapes)
+
+
 class Q(Combinable):
     """A condition: keyword lookups and other conditions, joined by AND, OR or XOR, or negated.
 
@@ -113,15 +126,9 @@ class Q(Combinable):
         if _connector is not None and _connector not in self.connectors:
             raise ValueError(f"_connector must be one of {AND!r}, {OR!r}, {XOR!r}, or None.")
         self.children: list[Any] = [*map(_normalised_pair, args)] if args else []
-        if len(kwargs) == 1 and _PLAIN(map(type, kwargs.values())):
-            self.children += kwargs.items()
-        elif kwargs:
-            named = [*kwargs.items()]
-            if len(named) > 1:
-                named.sort()
-            if not _PLAIN(map(type, kwargs.values())):
-                named = [(name, normalised(value)) for name, value in named]
-            self.children += named
+        for pair in kwargs.items() if len(kwargs) < 2 else sorted(kwargs.items()):
+            plain = type(pair[1]) in PLAIN
+            self.children.append(pair if plain else (pair[0], normalised(pair[1])))
         self.connector = _connector or AND
         self.negated = _negated
 
@@ -147,6 +154,8 @@ class Q(Combinable):
                 if kind in PLAIN:
                     values.append(value)
                     parts.append(kind)
+                elif hasattr(kind, "keyed"):
+                    parts.append(value.keyed(values))
                 else:
                     parts.append(keyed(value, values))
             else:
@@ -375,8 +384,8 @@ def _join_conditions(left: Any, right: Any, connector: str) -> Any:
 
 def check_keywords(names: Container[str]) -> None:
     """QueryTypeError for keywords that steer a `Q` and are no lookups."""
-    wrong = [name for name in ("_connector", "_negated") if name in names]
-    if wrong:
+    if "_connector" in names or "_negated" in names:
+        wrong = [name for name in ("_connector", "_negated") if name in names]
         raise QueryTypeError(f"The following kwargs are invalid: {', '.join(map(repr, wrong))}")
 
 

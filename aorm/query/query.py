@@ -55,12 +55,13 @@ class Budget:
 class Query(State):
     """The structure of a query; never changed after it was made."""
 
-    __slots__ = ("__weakref__", "budget", "compiled", "epoch", "steps")
+    __slots__ = ("__weakref__", "budget", "compiled", "epoch", "is_sliced", "steps")
 
     steps: dict[Hashable, Derived]
     compiled: dict[Any, Any]
     budget: Budget
     epoch: int
+    is_sliced: bool
 
     @classmethod
     def all(cls, model: Any) -> Query:
@@ -81,6 +82,7 @@ class Query(State):
         self.steps, self.compiled = {}, {}
         self.budget = budget or Budget()
         self.epoch = self.budget.epoch
+        self.is_sliced = self.limit is not None or self.offset is not None
 
     def derive(
         self,

@@ -14,8 +14,6 @@ from aorm.query.nodes import (
 from aorm.query.shapes import field_key, freeze
 
 _BOOLEAN = various.BooleanField()
-#: What a subquery has besides an output field where nothing was added to it.
-_USUAL = frozenset({"source", "inner_values", "extra", "_output_field", *INCIDENTAL})
 
 
 class QueryNode(Expression, recorded=False):
@@ -106,14 +104,15 @@ class Subquery(Expression, recorded=False):
     def keyed(self, values: list[Any]) -> Hashable:
         values.extend(self.inner_values)
         source = self.source
+        kind = type(self)
         field = self._output_field
         shape = (
-            type(self),
+            kind,
             source.query,
             source.base,
             field if field is None or field is _BOOLEAN else field_key(field),
         )
-        if self.extra or not _USUAL.issuperset(self.__dict__):
+        if self.extra or kind not in _OWN or self.template is not kind.template:
             options = {**self.__dict__, "template": self.template}
             for name in ("source", "inner_values", "_output_field", *INCIDENTAL):
                 options.pop(name, None)
@@ -142,16 +141,20 @@ class Subquery(Expression, recorded=False):
         return super().__getstate__()
 
 
-class Exists(Subquery):
+class Exists(Subquery, recorded=False):
     """Whether a query set has any row."""
 
     template = "EXISTS(%(subquery)s)"
     empty_result_set_value = False
+    _output_field = _BOOLEAN
 
     def __init__(self, queryset: Any, **extra: Any) -> None:
-        self._output_field = _BOOLEAN
         self._hold(queryset, extra)
 
     @property
     def conditional(self) -> bool:  # type: ignore[override]
         return True
+
+
+#: Classes that say all about themselves in their own attributes.
+_OWN = frozenset({Subquery, Exists})

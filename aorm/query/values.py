@@ -73,7 +73,8 @@ class Value(Expression, recorded=False):
         values.append(value)
         kind: Any = type(value)
         if kind is int:
-            kind = int_kind(value)
+            if not -INT4 <= value < INT4:
+                kind = int_kind(value)
         elif value is None or kind is bool:
             kind = (value,)
         elif kind in (list, tuple):
