@@ -99,6 +99,9 @@ def keyed_at_once(values: Iterable[Any], flat: list[Any]) -> tuple[Hashable, ...
         if kind in PLAIN:
             flat.append(value)
             shapes.append(kind)
+        elif kind in CONSTANT:
+            flat.append(value)
+            shapes.append((value,))
         elif hasattr(kind, "keyed"):
             shapes.append(value.keyed(flat))
         else:
