@@ -20,6 +20,7 @@ from aorm.connections import capture, lazy, moments
 from aorm.connections.bridge import async_side, refusal, sync_side
 from aorm.connections.by_hand import ByHand
 from aorm.connections.current import current_block
+from aorm.connections.foreign_keys import ForeignKeys
 from aorm.connections.gate import forget_gates
 from aorm.connections.inside import Inside
 from aorm.connections.pool import Pool
@@ -65,7 +66,7 @@ class Operations:
         return self._database.dialect.adapted("TimeField", value)
 
 
-class Database(ByHand):
+class Database(ByHand, ForeignKeys):
     """A database under its alias: configuration, dialect and pools.
 
     `dialect` is what the SQL layer needs to know of it; of that only `quote` and

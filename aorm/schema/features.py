@@ -15,7 +15,9 @@ _KEYS = ("AutoField", "BigAutoField", "SmallAutoField")
 class Features:
     """The flags of one database."""
 
+    allows_multiple_constraints_on_same_fields = True
     can_alter_table_rename_column = True
+    can_defer_constraint_checks = True
     can_introspect_check_constraints = True
     can_introspect_default = True
     can_introspect_foreign_keys = True
@@ -23,13 +25,19 @@ class Features:
     can_rollback_ddl = True
     indexes_foreign_keys = True
     interprets_empty_strings_as_nulls = False
+    supports_collation_on_charfield = True
+    supports_collation_on_textfield = True
     supports_column_check_constraints = True
     supports_expression_indexes = True
+    supports_ignore_conflicts = True
     supports_index_column_ordering = True
     supports_index_on_text_field = True
+    supports_json_field = True
+    supports_over_clause = True
     supports_partial_indexes = True
     supports_table_check_constraints = True
     supports_transactions = True
+    supports_update_conflicts = True
     uses_savepoints = True
 
     def __init__(self, database: Database) -> None:
@@ -59,6 +67,8 @@ _ASKED: dict[str, Callable[[Database], Any]] = {
     "has_native_duration_field": _able("native_duration"),
     "has_native_json_field": _able("native_json"),
     "has_native_uuid_field": _able("native_uuid"),
+    "ignores_table_name_case": lambda database: database.vendor == "sqlite",
+    "collate_as_index_expression": lambda database: database.vendor != "sqlite",
     "has_real_datatype": lambda database: database.vendor != "sqlite",
     "supports_aggregate_order_by_clause": _able("aggregate_order_by"),
     "supports_comments": _able("comments"),
@@ -66,6 +76,7 @@ _ASKED: dict[str, Callable[[Database], Any]] = {
     "supports_deferrable_unique_constraints": _able("deferrable_constraints"),
     "supports_foreign_keys": lambda database: database.address.options.get("foreign_keys", True),
     "supports_nulls_distinct_unique_constraints": _able("nulls_distinct"),
+    "supports_sequence_reset": lambda database: database.vendor != "sqlite",
     "supports_tablespaces": _able("tablespaces"),
     "supports_timezones": _able("time_zones"),
 }
