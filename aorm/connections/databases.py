@@ -48,6 +48,11 @@ class Operations:
         """The name as it is written in SQL."""
         return str(self._database.dialect.quote(name))
 
+    def max_name_length(self) -> int:
+        """How many characters of a name are written; longer ones are shortened."""
+        found: int = self._database.dialect.max_name_length
+        return found
+
     def integer_field_range(self, internal_type: str) -> tuple[int, int]:
         """The least and the greatest integer that a column of this type of field holds."""
         found: tuple[int, int] = self._database.dialect.integer_range(internal_type)

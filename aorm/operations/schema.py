@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aorm.errors import IntegrityError, QueryError
+from aorm.late import logging
 from aorm.operations.catalog_postgresql import PostgresqlCatalog
 from aorm.operations.catalog_sqlite import SqliteCatalog
 from aorm.operations.changed_tables import with_options
@@ -31,6 +32,9 @@ from aorm.sql.literals import text_literal
 from aorm.sql.schema_text import SchemaText
 from aorm.sql.statements import SchemaStatement
 from aorm.steps import Operation, execute, fetch
+
+#: Where the statements are logged as they run.
+LOGGER = "aorm.backends.schema"
 
 CATALOGS: dict[str, Any] = {"sqlite": SqliteCatalog(), "postgresql": PostgresqlCatalog()}
 
@@ -66,6 +70,7 @@ class SchemaChanges(SchemaText):
         if self.collect_sql:
             self.collected_sql.append(str(sql) if sql.endswith(";") else f"{sql};")
         else:
+            logging.getLogger(LOGGER).debug("%s", sql, extra={"sql": str(sql)})
             yield from execute(str(sql), tuple(params or ()))
 
     def executing_all(self, statements: Iterable[str | None]) -> Operation[None]:
@@ -122,18 +127,11 @@ class SchemaChanges(SchemaText):
         self._forget(table)
 
     def renaming_table(self, model: Any, old: str, new: str) -> Operation[None]:
-        if old == new:
-            return
-        yield from self.executing(
-            f"ALTER TABLE {self.quote_name(old)} RENAME TO {self.quote_name(new)}"
-        )
-        renamed = with_options(model, db_table=new)
-        waited = [each for each in self.deferred_sql if each.references_table(old)]
-        if waited:
-            self._forget(old)
-            self.deferred_sql.extend(keys_sql(renamed, self.dialect))
-            self.deferred_sql.extend(model_indexes(renamed, self.dialect))
-            self.deferred_sql.extend(unique_indexes(renamed, self.dialect))
+        if old == new or (not self._in_place and old.lower() == new.lower()):
+            return  # for SQLite they are one name
+        names = self.quote_name(old), self.quote_name(new)
+        yield from self.executing("ALTER TABLE {} RENAME TO {}".format(*names))
+        self.deferred_sql = [each.moved(old, new, *names) for each in self.deferred_sql]
 
     def commenting_table(self, model: Any, comment: str | None) -> Operation[None]:
         if self.dialect.capabilities.comments:

@@ -12,7 +12,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from aorm.errors import QueryTypeError
+from aorm.errors import QueryValueError
 from aorm.operations.changed_tables import with_fields
 from aorm.operations.schema import SchemaChanges
 from aorm.sql.alter import (
@@ -26,6 +26,7 @@ from aorm.sql.alter import (
 )
 from aorm.sql.ddl import column_sql, foreign_key_sql, is_watched
 from aorm.sql.ddl_indexes import field_indexes
+from aorm.sql.names import derived_name
 from aorm.steps import Operation, fetch
 
 DEPENDANTS = """
@@ -50,8 +51,10 @@ class FieldChanges(SchemaChanges):
             if field.remote_field.through._meta.auto_created:
                 yield from self.creating_model(field.remote_field.through)
             return
-        fields = [*model._meta.local_fields, field]
-        changed = with_fields(model, [each for each in fields if each.name != field.name], {})
+        rest = [each for each in model._meta.local_fields if each.name != field.name]
+        if field.primary_key:
+            rest = _without_key(rest)
+        changed = with_fields(model, rest, {})
         changed = with_fields(model, [*changed._meta.local_fields, field], {})
         added = changed._meta.local_fields[-1]
         if added.db_type(self.dialect) is None:
@@ -86,13 +89,23 @@ class FieldChanges(SchemaChanges):
             return
         if field.db_type(self.dialect) is None:
             return
-        if self._in_place:
-            column = self.quote_name(field.column)
-            yield from self.executing(self._altered(model, f"DROP COLUMN {column} CASCADE"))
+        if self._in_place or self._is_plain_removal(model, field):
+            part = f"DROP COLUMN {self.quote_name(field.column)}"
+            part += " CASCADE" if self._in_place else ""
+            yield from self.executing(self._altered(model, part))
         else:
             rest = [each for each in model._meta.local_fields if each.column != field.column]
             yield from self.remaking(model, with_fields(model, rest, {}), {})
         self._forget(model._meta.db_table, field.column)
+
+    def _is_plain_removal(self, model: Any, field: Any) -> bool:
+        """Whether ALTER TABLE of SQLite can drop the column (its documentation, DROP COLUMN)."""
+        options = model._meta
+        if options.indexes or options.constraints or options.unique_together:
+            return False  # they may need it
+        if any(each.generated for each in options.local_concrete_fields):
+            return False
+        return not (field.primary_key or field.unique or field.db_index or is_watched(field))
 
     # --- becoming another -------------------------------------------------------------
 
@@ -104,16 +117,17 @@ class FieldChanges(SchemaChanges):
         if before is None and after is None:
             return
         if before is None or after is None:
-            raise QueryTypeError(
+            raise QueryValueError(
                 f"{model._meta.object_name}.{old.name} cannot become {new!r}: only one of the two"
                 " has a column. Remove the one and add the other."
             )
-        fields = [new if each.name == old.name else each for each in model._meta.local_fields]
-        if new not in fields:  # it was added after the model was made
+        # It may have been added to the model already, beside the old one or in its place.
+        rest = [each for each in model._meta.local_fields if each is not new]
+        fields = [new if each.name == old.name else each for each in rest]
+        if new not in fields:
             fields.append(new)
         if new.primary_key and not old.primary_key:
-            fields = [each if each is new else _no_key(each) for each in fields]
-            fields = [each for each in fields if each is not None]
+            fields = _without_key(fields, new)
         renamed = {old.name: new.name} if old.name != new.name else {}
         changed = with_fields(model, fields, renamed)
         new = next(each for each in changed._meta.local_fields if each.name == new.name)
@@ -138,7 +152,7 @@ class FieldChanges(SchemaChanges):
         if before is None or after is None or not all(own):
             if before is not None and after is not None and not any(own):
                 return
-            raise QueryTypeError(
+            raise QueryValueError(
                 f"{model._meta.object_name}.{old.name} cannot become {new!r}: many-to-many fields"
                 " have tables of their own. Remove the one and add the other."
             )
@@ -217,6 +231,9 @@ class FieldChanges(SchemaChanges):
         own = {each.name for each in (*model._meta.constraints, *model._meta.indexes)}
         columns = [old.column]
         dropped: list[str] = []
+        if is_watched(old):
+            # What it still has to check would stand in the way of ALTER TABLE.
+            yield from self.executing("SET CONSTRAINTS ALL IMMEDIATE")
         if is_watched(old) and self._key_changes(old, new):
             dropped += yield from self.finding(model, columns, foreign_key=True)
         if old.primary_key and not new.primary_key:
@@ -240,12 +257,14 @@ class FieldChanges(SchemaChanges):
         self, model: Any, old: Any, new: Any, own: Iterable[str]
     ) -> Operation[None]:
         before, after = (self._index_shapes(model, field) for field in (old, new))
-        if not before - after:
+        # Those for LIKE, and the others.
+        lost = {"_pattern_ops" in shape for shape in before - after}
+        if not lost:
             return
         self._forget(model._meta.db_table, old.column)
         found = yield from self.finding(model, [old.column], own, index=True, unique=False)
         for name in found:
-            if name.endswith("_like") == any("_pattern_ops" in shape for shape in before - after):
+            if name.endswith("_like") in lost:
                 yield from self.executing(f"DROP INDEX IF EXISTS {self.quote_name(name)}")
 
     def _index_shapes(self, model: Any, field: Any) -> set[str]:
@@ -259,7 +278,9 @@ class FieldChanges(SchemaChanges):
         if new.primary_key and not old.primary_key:
             yield from self.executing(self._altered(model, f"ADD PRIMARY KEY ({column})"))
         elif new.unique and not new.primary_key and (not old.unique or old.primary_key):
-            yield from self.executing(self._altered(model, f"ADD UNIQUE ({column})"))
+            name = derived_name(model._meta.db_table, [new.column], "_uniq", self.dialect)
+            part = f"ADD CONSTRAINT {self.quote_name(name)} UNIQUE ({column})"
+            yield from self.executing(self._altered(model, part))
         check = self._check(new)
         if check and check != self._check(old):
             yield from self.executing(self._altered(model, f"ADD CHECK ({check})"))
@@ -283,6 +304,12 @@ class FieldChanges(SchemaChanges):
         rules = [getattr(f.remote_field.on_delete, "sql", None) for f in (old, new)]
         types = [f.db_type(self.dialect) for f in (old, new)]
         return any(a != b for a, b in (targets, rules, types))
+
+
+def _without_key(fields: Iterable[Any], but: Any = None) -> list[Any]:
+    """Fields of which none, but one, is the primary key any more."""
+    found = (each if each is but else _no_key(each) for each in fields)
+    return [each for each in found if each is not None]
 
 
 def _no_key(field: Any) -> Any:

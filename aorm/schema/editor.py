@@ -70,7 +70,7 @@ class SchemaEditor(FieldChanges):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if kind is None:
+            if kind is None and not self.connection.needs_rollback:
                 self._run(self.finishing(self._unchecked))
         except BaseException as failure:
             self._leave(type(failure), failure)
@@ -95,7 +95,7 @@ class SchemaEditor(FieldChanges):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if kind is None:
+            if kind is None and not self.connection.needs_rollback:
                 await self._arun(self.finishing(self._unchecked))
         except BaseException as failure:
             await self._aleave(type(failure), failure)
@@ -176,7 +176,7 @@ class SchemaEditor(FieldChanges):
         """Let a field's column be as another field wants it, name and all.
 
         Raises:
-            QueryTypeError: only one of the two has a column.
+            QueryValueError: only one of the two has a column, or a table of its own.
         """
         self._run(self.altering_field(model, old_field, new_field))
 

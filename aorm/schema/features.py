@@ -16,6 +16,7 @@ class Features:
     """The flags of one database."""
 
     allows_multiple_constraints_on_same_fields = True
+    can_alter_table_drop_column = True
     can_alter_table_rename_column = True
     can_defer_constraint_checks = True
     can_introspect_check_constraints = True
@@ -33,6 +34,7 @@ class Features:
     supports_index_column_ordering = True
     supports_index_on_text_field = True
     supports_json_field = True
+    supports_non_deterministic_collations = True
     supports_over_clause = True
     supports_partial_indexes = True
     supports_table_check_constraints = True

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aorm.connections import Database, arun, run
+from aorm.errors import ProgrammingError, listed
 from aorm.fields.registry import apps
 from aorm.operations.catalog import Catalog, ColumnInfo, Constraint, Relation, TableInfo
 from aorm.operations.schema import CATALOGS
@@ -75,7 +76,11 @@ class Introspection:
     # --- one table --------------------------------------------------------------------
 
     def get_table_description(self, cursor: Any, table_name: str) -> list[ColumnInfo]:
-        """The columns of a table, in their order."""
+        """The columns of a table or view, in their order.
+
+        Raises:
+            ProgrammingError: there is no such table.
+        """
         return self._run(self._columns(table_name))  # type: ignore[no-any-return]
 
     async def aget_table_description(self, table_name: str) -> list[ColumnInfo]:
@@ -151,7 +156,12 @@ class Introspection:
     # --- operations -------------------------------------------------------------------
 
     def _columns(self, table: str) -> Operation[list[ColumnInfo]]:
-        return self._catalog.columns(table, self._database.dialect)
+        found: list[ColumnInfo] = yield from self._catalog.columns(table, self._database.dialect)
+        if not found:
+            there = [each.name for each in (yield from self._catalog.tables())]
+            if table not in there:
+                raise ProgrammingError(f"there is no table {table!r}; there are {listed(there)}")
+        return found
 
     def _relations(self, table: str) -> Operation[dict[str, Relation]]:
         return self._catalog.relations(table, self._database.dialect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,13 +68,20 @@ def alter_column(old: Any, new: Any, dialect: Dialect) -> Iterator[str]:
         collation = after.get("collation")
         named = f" COLLATE {dialect.quote(collation)}" if collation else ""
         kind = after["type"]
-        yield f"ALTER COLUMN {column} TYPE {kind}{named} USING {column}::{kind}"
+        # A cast would cut off what is too long; without one it is refused.
+        cast = "" if _sort(before["type"]) == _sort(kind) else f" USING {column}::{kind}"
+        yield f"ALTER COLUMN {column} TYPE {kind}{named}{cast}"
     if new.has_db_default() and _default(old, dialect) != _default(new, dialect):
         yield f"ALTER COLUMN {column} SET DEFAULT {_default(new, dialect)}"
     if old.null != new.null and not new.primary_key:
         yield f"ALTER COLUMN {column} {'DROP' if new.null else 'SET'} NOT NULL"
     if is_ == IDENTITY and was != IDENTITY:
         yield f"ALTER COLUMN {column} ADD {IDENTITY}"
+
+
+def _sort(kind: str) -> str:
+    """A type without its length."""
+    return re.sub(r"\(.*?\)", "", kind)
 
 
 def _default(field: Any, dialect: Dialect) -> str | None:

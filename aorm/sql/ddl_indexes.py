@@ -14,6 +14,7 @@ from aorm.conf import settings
 from aorm.fields.constraints import CheckConstraint, UniqueConstraint
 from aorm.fields.indexes import Index
 from aorm.query.expressions import F, OrderBy
+from aorm.query.functions.comparison import Collate
 from aorm.sql.dialect import Dialect
 from aorm.sql.embedded import inline_sql
 from aorm.sql.names import derived_name
@@ -143,6 +144,11 @@ def expression_key(expression: Any, model: Any, dialect: Dialect) -> str:
         else:
             operator_class = f" {_plain_word(expression.name)}"
         (expression,) = expression.get_source_expressions()
+    if isinstance(expression, Collate):
+        (inner,) = expression.get_source_expressions()
+        if isinstance(inner, OrderBy):  # the order stands behind the collation
+            order = _order(inner)
+            expression = Collate(inner.expression, expression.collation)
     text = inline_sql(expression, model, dialect)
     if type(expression) is not F or "__" in expression.name:
         text = f"({text})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,24 @@ class SchemaStatement(str):
                 if table == self.target
                 else self.target_columns
             ),
+        )
+
+    def moved(self, old: str, new: str, quoted_old: str, quoted_new: str) -> SchemaStatement:
+        """The statement after a table was renamed; what it makes keeps its name."""
+        if not self.references_table(old):
+            return self
+        text = re.sub(
+            f"(TABLE|ON|REFERENCES) {re.escape(quoted_old)}",
+            lambda match: f"{match[1]} {quoted_new}",
+            self,
+        )
+        return SchemaStatement(
+            text,
+            table=new if self.table == old else self.table,
+            name=self.name,
+            columns=self.columns,
+            target=new if self.target == old else self.target,
+            target_columns=self.target_columns,
         )
 
 

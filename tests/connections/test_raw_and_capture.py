@@ -226,3 +226,9 @@ async def test_operations_that_fail_are_captured(face):
         await face.insert(1)
     await face.plainly(capture.__exit__, None, None, None)
     assert len(queries) == 1
+
+
+async def test_outside_of_a_transaction_no_foreign_key_waits(ask, database):
+    assert await ask(database.disable_constraint_checking) is False
+    await ask(database.enable_constraint_checking)
+    await ask(database.check_constraints)

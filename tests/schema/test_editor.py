@@ -9,7 +9,9 @@ import pytest
 from support import Ask, needs
 
 import aorm
-from aorm.errors import IntegrityError, NotSupportedError, QueryError
+from aorm.errors import DatabaseError, IntegrityError, NotSupportedError, QueryError
+from aorm.models import F, Index
+from aorm.models.functions import Collate, Random
 from schema.conftest import Editing
 from schema.models import ADDED_CONSTRAINTS, ADDED_INDEXES, Box, Shelf
 
@@ -219,3 +221,50 @@ async def test_an_index_writes_its_own_statement(database: Any) -> None:
     assert index.remove_sql(Box, editor) == 'DROP INDEX IF EXISTS "by_label"'
     of_light_ones = ADDED_INDEXES[1].create_sql(Box, editor)
     assert of_light_ones.endswith("""WHERE ("weight" < 1 AND "label" = 'x')""")
+
+
+async def test_what_waits_follows_a_table_to_its_new_name(
+    ask: Ask, editing: Editing, told: Told
+) -> None:
+    async with editing() as editor:
+        await ask(editor.create_model, Shelf)
+        await ask(editor.create_model, Box)
+        await ask(editor.alter_db_table, Shelf, "schema_shelf", "schema_rack")
+    relations = await told("get_relations", "schema_box")
+    found = await told("get_constraints", "schema_rack")
+    async with editing() as editor:
+        await ask(editor.alter_db_table, Shelf, "schema_rack", "schema_shelf")
+        await ask(editor.delete_model, Box)
+        await ask(editor.delete_model, Shelf)
+    assert relations["shelf_id"][1] == "schema_rack"
+    assert any(each["index"] and each["columns"] == ["name"] for each in found.values())
+
+
+async def test_a_failed_change_that_was_caught_is_undone(
+    ask: Ask, editing: Editing, told: Told, shelves: None
+) -> None:
+    index = Index(Random(), name="by_chance")
+    async with editing() as editor:
+        with pytest.raises(DatabaseError):
+            await ask(editor.add_index, Shelf, index)
+    assert "by_chance" not in await told("get_constraints", "schema_shelf")
+
+
+async def test_the_order_of_an_index_stands_behind_a_collation(
+    ask: Ask, editing: Editing, told: Told, shelves: None, database: Any
+) -> None:
+    collation = "nocase" if database.vendor == "sqlite" else "C"
+    index = Index(Collate(F("name").desc(), collation), name="backwards")
+    async with editing() as editor:
+        await ask(editor.add_index, Shelf, index)
+    assert (await told("get_constraints", "schema_shelf"))["backwards"]["orders"] == ["DESC"]
+
+
+async def test_statements_are_logged_as_they_run(
+    ask: Ask, editing: Editing, shelves: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", "aorm.backends.schema"):
+        async with editing() as editor:
+            await ask(editor.add_index, Shelf, Index(fields=["width"], name="by_width"))
+    (record,) = caplog.records
+    assert record.getMessage().startswith('CREATE INDEX "by_width"')

@@ -10,7 +10,7 @@ from support import Ask, needs
 
 import aorm
 from aorm import isolate_apps, models
-from aorm.errors import QueryError, QueryTypeError
+from aorm.errors import DataError, QueryError, QueryValueError
 from schema.conftest import Editing
 
 Told = Callable[..., Any]
@@ -238,7 +238,7 @@ async def test_a_column_cannot_become_a_table(ask: Ask, editing: Editing) -> Non
         async with editing() as editor:
             await ask(editor.alter_field, Lamp, watts, models.ManyToManyField(Room))
 
-    with pytest.raises(QueryTypeError, match=r"Lamp\.watts cannot become"):
+    with pytest.raises(QueryValueError, match=r"Lamp\.watts cannot become"):
         await change()
 
 
@@ -254,3 +254,128 @@ async def test_columns_that_the_model_does_not_know_are_not_lost(
 
     with pytest.raises(QueryError, match="extra, which would be lost"):
         await change()
+
+
+async def test_a_field_that_the_model_has_already_takes_the_place_of_the_old_one(
+    ask: Ask, editing: Editing, told: Told
+) -> None:
+    with isolate_apps():
+
+        class Lantern(models.Model):
+            label = models.CharField(max_length=10)
+
+            class Meta:
+                app_label = "schema"
+
+    old = Lantern._meta.get_field("label")
+    async with editing() as editor:
+        await ask(editor.create_model, Lantern)
+    for name in ("label", "text"):
+        new = models.CharField(max_length=20, default="x")
+        new.contribute_to_class(Lantern, name)
+        async with editing() as editor:
+            await ask(editor.alter_field, Lantern, old, new)
+        old = new
+    names = [column.name for column in await told("get_table_description", "schema_lantern")]
+    async with editing() as editor:
+        await ask(editor.delete_model, Lantern)
+    assert sorted(names) == ["id", "text"]
+
+
+async def test_a_new_key_takes_the_place_of_the_old_one(
+    ask: Ask, editing: Editing, told: Told
+) -> None:
+    with isolate_apps():
+
+        class Wick(models.Model):
+            name = models.CharField(max_length=10, primary_key=True)
+
+            class Meta:
+                app_label = "schema"
+
+    name = Wick._meta.get_field("name")
+    async with editing() as editor:
+        await ask(editor.create_model, Wick)
+    async with editing() as editor:
+        await ask(editor.alter_field, Wick, name, _named(models.CharField(max_length=10), "name"))
+    async with editing() as editor:
+        await ask(editor.add_field, Wick, _named(models.AutoField(primary_key=True), "id"))
+    key = await told("get_primary_key_columns", "schema_wick")
+    async with editing() as editor:
+        await ask(editor.delete_model, Wick)
+    assert key == ["id"]
+
+
+@needs("comments")
+async def test_what_is_too_long_for_a_column_is_not_cut_off(ask: Ask, editing: Editing) -> None:
+    short = _named(models.CharField(max_length=2), "name")
+    await ask(Room.objects.create, name="cellar")
+
+    async def change() -> None:
+        async with editing() as editor:
+            await ask(editor.alter_field, Room, Room._meta.get_field("name"), short)
+
+    with pytest.raises(DataError):
+        await change()
+    assert (await ask(Room.objects.get)).name == "cellar"
+
+
+async def test_indexes_go_with_the_wish_for_them(ask: Ask, editing: Editing, told: Told) -> None:
+    with isolate_apps():
+
+        class Globe(models.Model):
+            name = models.CharField(max_length=10, db_index=True)
+
+            class Meta:
+                app_label = "schema"
+
+    plain = _named(models.CharField(max_length=10), "name")
+    async with editing() as editor:
+        await ask(editor.create_model, Globe)
+    async with editing() as editor:
+        await ask(editor.alter_field, Globe, Globe._meta.get_field("name"), plain)
+    found = await told("get_constraints", "schema_globe")
+    async with editing() as editor:
+        await ask(editor.delete_model, Globe)
+    assert [each for each in found.values() if each["columns"] == ["name"]] == []
+
+
+async def test_a_foreign_key_with_something_to_check_changes(ask: Ask, editing: Editing) -> None:
+    with isolate_apps():
+
+        class Knot(models.Model):
+            up = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
+
+            class Meta:
+                app_label = "schema"
+
+    needed = models.ForeignKey(Knot, on_delete=models.CASCADE)
+    async with editing() as editor:
+        await ask(editor.create_model, Knot)
+    knot = await ask(Knot.objects.create)
+    async with editing() as editor:
+        await ask(Knot.objects.update, up=knot)
+        await ask(editor.alter_field, Knot, Knot._meta.get_field("up"), _named(needed, "up"))
+    kept = await ask(Knot.objects.get)
+    async with editing() as editor:
+        await ask(editor.delete_model, Knot)
+    assert kept.up_id == kept.pk
+
+
+async def test_a_plain_column_goes_without_a_new_table(ask: Ask, editing: Editing) -> None:
+    with isolate_apps():
+
+        class Flame(models.Model):
+            colour = models.CharField(max_length=10)
+
+            class Meta:
+                app_label = "schema"
+
+    async with editing() as editor:
+        await ask(editor.create_model, Flame)
+    with ask.queries() as queries:
+        async with editing() as editor:
+            await ask(editor.remove_field, Flame, Flame._meta.get_field("colour"))
+    async with editing() as editor:
+        await ask(editor.delete_model, Flame)
+    assert not [query for query in queries if "CREATE TABLE" in query.sql]

@@ -9,6 +9,7 @@ import pytest
 from support import needs
 
 from aorm import models
+from aorm.errors import ProgrammingError
 from schema.models import Box, Shelf
 
 Told = Callable[..., Any]
@@ -89,6 +90,10 @@ async def test_the_primary_key_and_the_numbered_column_are_named(told: Told) -> 
 
 
 async def test_a_table_that_is_not_there_has_nothing(told: Told) -> None:
-    assert await told("get_table_description", 'no "such" table') == []
     assert await told("get_constraints", 'no "such" table') == {}
     assert await told("get_primary_key_column", "none") is None
+
+
+async def test_a_table_that_is_not_there_cannot_be_described(told: Told) -> None:
+    with pytest.raises(ProgrammingError, match="no table"):
+        await told("get_table_description", 'no "such" table')

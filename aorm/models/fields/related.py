@@ -1,6 +1,6 @@
 """Relations, by Django's module name."""
 
-from aorm.fields.relations import ForeignKey, ForeignObject, OneToOneField
+from aorm.fields.relations import ForeignKey, ForeignObject, OneToOneField, RelatedField
 from aorm.fields.rels import ForeignObjectRel, ManyToManyRel, ManyToOneRel, OneToOneRel
 from aorm.models.many_to_many import ManyToManyField
 from aorm.models.related import (
@@ -23,6 +23,7 @@ __all__ = [
     "ManyToOneRel",
     "OneToOneField",
     "OneToOneRel",
+    "RelatedField",
     "ReverseManyToOneDescriptor",
     "ReverseOneToOneDescriptor",
 ]
