@@ -237,7 +237,9 @@ class ValidationError(Exception):
         return f"ValidationError({self})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ValidationError) and hash(self) == hash(other)
+        if not isinstance(other, ValidationError):
+            return NotImplemented
+        return hash(self) == hash(other)
 
     def __hash__(self) -> int:
         if hasattr(self, "message"):

@@ -3,6 +3,7 @@
 1. An object of the ordered model knows `get_next_in_order()` and `get_previous_in_order()`.
 2. The object that they point to has `get_MODEL_order()`, a QuerySet of keys, and
    `set_MODEL_order(keys)`, which writes the places of those that belong to it.
+3. What a generic foreign key orders is reached through the generic relation that leads back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from aorm.fields.order_wrt import ORDER, group_attnames
 from aorm.fields.registry import lazy_related_operation
 from aorm.operations.places import group_of, in_group
 
+Rows = Callable[[Any, Any], Any]
+
 
 def add_order_methods(model: Any) -> None:
     """Give an ordered model, and the one that it points to, the methods of the order."""
@@ -23,9 +26,23 @@ def add_order_methods(model: Any) -> None:
         setattr(model, f"get_{name}_in_order", _named(method, model, f"get_{name}_in_order"))
         setattr(model, f"aget_{name}_in_order", _named(twin, model, f"aget_{name}_in_order"))
     relation = model._meta.order_with_respect_to.remote_field
-    # A generic foreign key points to no model in particular.
+    # A generic foreign key points to no model in particular: see `add_order_through`.
     if getattr(relation, "model", None) is not None:
-        lazy_related_operation(_add_to_related, model, relation.model)
+
+        def add(model: Any, related: Any) -> None:
+            _add_to_related(model, related, partial(_pointing_to, model))
+
+        lazy_related_operation(add, model, relation.model)
+
+
+def add_order_through(relation: str, model: Any, related: Any) -> None:
+    """Give a model the methods of the order of what it reaches by a generic relation."""
+
+    def rows(owner: Any, using: Any) -> Any:
+        found = getattr(owner, relation).all()
+        return (found.using(using) if using else found).order_by(ORDER)
+
+    _add_to_related(model, related, rows)
 
 
 def _neighbour(model: Any, is_next: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -53,50 +70,52 @@ def _neighbour(model: Any, is_next: bool) -> tuple[Callable[..., Any], Callable[
     return method, twin
 
 
-def _add_to_related(model: Any, related: Any) -> None:
+def _add_to_related(model: Any, related: Any, rows: Rows) -> None:
+    """Add the methods; `rows` are those that point to an object, on a database."""
     name = f"{model._meta.model_name}_order"
     for method in (_get_order, _aget_order, _set_order, _aset_order):
         prefix = method.__name__.removeprefix("_").removesuffix("_order")
-        bound = partial(method, model)
+        bound = partial(method, model, rows)
         setattr(related, f"{prefix}_{name}", _as_method(bound, method, related, f"{prefix}_{name}"))
 
 
-def _get_order(model: Any, owner: Any) -> Any:
+def _get_order(model: Any, rows: Rows, owner: Any) -> Any:
     """The keys of the objects that point here, in their order: a QuerySet."""
-    return _pointing_to(model, model._default_manager, owner).values_list(
-        model._meta.pk.name, flat=True
-    )
+    return rows(owner, None).values_list(model._meta.pk.name, flat=True)
 
 
-async def _aget_order(model: Any, owner: Any) -> Any:
-    return await _get_order(model, owner)
+async def _aget_order(model: Any, rows: Rows, owner: Any) -> Any:
+    return await _get_order(model, rows, owner)
 
 
-def _set_order(model: Any, owner: Any, id_list: Iterable[Any], using: Any = None) -> None:
+def _set_order(
+    model: Any, rows: Rows, owner: Any, id_list: Iterable[Any], using: Any = None
+) -> None:
     """Put the objects with these keys in this order; those that do not point here stay.
 
     Args:
         id_list: their primary keys.
         using: the alias of the database.
     """
-    rows, objs = _to_place(model, owner, id_list, using)
-    rows.bulk_update(objs, [ORDER])
+    rows(owner, using).bulk_update(_placed(model, id_list), [ORDER])
 
 
-async def _aset_order(model: Any, owner: Any, id_list: Iterable[Any], using: Any = None) -> None:
-    rows, objs = _to_place(model, owner, id_list, using)
-    await rows.abulk_update(objs, [ORDER])
+async def _aset_order(
+    model: Any, rows: Rows, owner: Any, id_list: Iterable[Any], using: Any = None
+) -> None:
+    await rows(owner, using).abulk_update(_placed(model, id_list), [ORDER])
 
 
-def _to_place(model: Any, owner: Any, id_list: Iterable[Any], using: Any) -> tuple[Any, list[Any]]:
-    rows = _pointing_to(model, model._default_manager.db_manager(using), owner)
-    return rows, [model(pk=key, **{ORDER: place}) for place, key in enumerate(id_list)]
+def _placed(model: Any, id_list: Iterable[Any]) -> list[Any]:
+    return [model(pk=key, **{ORDER: place}) for place, key in enumerate(id_list)]
 
 
-def _pointing_to(model: Any, manager: Any, owner: Any) -> Any:
+def _pointing_to(model: Any, owner: Any, using: Any) -> Any:
+    """The objects that point to this one, in their order."""
     field = model._meta.order_with_respect_to
     values = field.get_foreign_related_value(owner)
-    return in_group(manager.all(), group_attnames(model._meta) or (), values).order_by(ORDER)
+    rows = model._default_manager.db_manager(using).all()
+    return in_group(rows, group_attnames(model._meta) or (), values).order_by(ORDER)
 
 
 def _as_method(bound: Any, method: Any, cls: Any, name: str) -> Callable[..., Any]:
@@ -114,4 +133,4 @@ def _named(function: Any, cls: type, name: str) -> Callable[..., Any]:
     return made
 
 
-__all__ = ["add_order_methods"]
+__all__ = ["add_order_methods", "add_order_through"]

@@ -34,6 +34,10 @@ def _identity(target: Any) -> Any:
     return id(target)
 
 
+def _nobody() -> None:
+    """Stands for the reference to a sender that is None."""
+
+
 class _Entry:
     """One connected receiver."""
 
@@ -67,6 +71,7 @@ class Signal:
         self.receivers: list[_Entry] = []
         self.use_caching = use_caching
         self.lock = threading.Lock()
+        # By the identity of a sender, which is held weakly: it may die.
         self._by_sender: dict[int, tuple[Any, tuple[_Entry, ...]]] = {}
         self._dead = False
         #: Counts changes of the receivers, for those who keep what they derive from them.
@@ -90,7 +95,7 @@ class Signal:
             dispatch_uid: connecting another receiver of the same uid and sender has no effect.
         """
         if not callable(receiver):
-            raise TypeError(f"Signal receivers must be callable, {receiver!r} is not.")
+            raise TypeError(f"Signal receivers must be callable. This one is not: {receiver!r}")
         if not _takes_any_keyword(receiver):
             raise ValueError("Signal receivers must accept keyword arguments (**kwargs).")
         key = self._key(receiver, sender, dispatch_uid)
@@ -161,11 +166,12 @@ class Signal:
             with self.lock:
                 self._clear_dead_receivers()
         known = self._by_sender.get(id(sender))
-        if known is None or known[0] is not sender:
+        if known is None or known[0]() is not sender:
             with self.lock:
                 entries = tuple(entry for entry in self.receivers if entry.hears(sender))
                 if isinstance(sender, type) or sender is None:
-                    self._by_sender[id(sender)] = (sender, entries)
+                    held = _nobody if sender is None else weakref.ref(sender)
+                    self._by_sender[id(sender)] = (held, entries)
         else:
             entries = known[1]
         return tuple(found for entry in entries if (found := entry.receiver) is not None)

@@ -52,4 +52,21 @@ class Stone(models.Model):
     notes: Any = GenericRelation(Note, for_concrete_model=False, related_query_name="stone")
 
 
-ALL = (ContentType, Label, Animal, Plant, Tree, Note, Stone)
+class Step(models.Model):
+    """Ordered among the steps of the same thing."""
+
+    text = models.CharField(max_length=50)
+    content_type = models.ForeignKey(ContentType, models.CASCADE, null=True)
+    object_id = models.PositiveIntegerField(null=True)
+    of: Any = GenericForeignKey()
+    steps: Any = GenericRelation("self")
+
+    class Meta:
+        order_with_respect_to = "of"
+
+
+class Dance(models.Model):
+    steps: Any = GenericRelation(Step)
+
+
+ALL = (ContentType, Label, Animal, Plant, Tree, Note, Stone, Step, Dance)

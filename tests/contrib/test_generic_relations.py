@@ -10,7 +10,7 @@ from aorm.contrib.contenttypes.models import ContentType
 from aorm.contrib.contenttypes.prefetch import GenericPrefetch
 from aorm.errors import FieldError, RelationNotLoaded
 from aorm.models import Prefetch, aprefetch_related_objects
-from contrib.models import Animal, Label, Note, Plant, Stone, Tree, Weed
+from contrib.models import Animal, Dance, Label, Note, Plant, Step, Stone, Tree, Weed
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -321,3 +321,22 @@ async def test_what_points_here_is_deleted_along(ask, labels, lion, known):
 async def test_a_queryset_deletes_along_as_well(ask, labels):
     assert (await ask(Plant.objects.all().delete))[0] == 2
     assert texts(await ask(list, Label.objects.all())) == ["big", "yellow"]
+
+
+async def test_what_a_generic_foreign_key_orders_is_put_in_order(ask):
+    dance, other = await ask(Dance.objects.create), await ask(Dance.objects.create)
+    steps = [await ask(dance.steps.create, text=text) for text in "abc"]
+    first, second, third = (step.pk for step in steps)
+    foreign = await ask(other.steps.create, text="d")
+    assert await ask(list, dance.get_step_order()) == [first, second, third]
+    await ask(dance.set_step_order, [third, foreign.pk, first, second])
+    assert await ask(list, dance.get_step_order()) == [third, first, second]
+    assert await ask(list, other.get_step_order()) == [foreign.pk]
+    assert (await ask(steps[0].get_next_in_order)).pk == second
+
+
+async def test_things_are_ordered_below_others_of_their_kind(ask):
+    top = await ask(Step.objects.create, text="top")
+    below = [(await ask(top.steps.create, text=text)).pk for text in "ab"]
+    await ask(top.set_step_order, reversed(below))
+    assert await ask(list, top.get_step_order()) == below[::-1]

@@ -292,3 +292,14 @@ def test_late_pattern_is_compiled_on_use():
     with pytest.raises(re.error):
         broken.match("a")
     assert LatePattern("A", re.IGNORECASE).search("xa")
+
+
+def test_an_error_leaves_the_comparison_with_other_things_to_them():
+    class Anything:
+        def __eq__(self, other):
+            return True
+
+        __hash__ = None
+
+    assert ValidationError("x") == Anything()
+    assert ValidationError("x") != "x"

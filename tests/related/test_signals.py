@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
@@ -162,3 +163,20 @@ def test_a_model_signal_takes_a_label_for_a_sender():
     assert seen == [Book]
     with pytest.raises(ValueError, match="Book"):
         signal.connect(note, sender="Book")
+
+
+def test_a_sender_is_not_kept_alive():
+    signal = Signal(use_caching=True)
+
+    def note(**named):
+        pass
+
+    class Brief:
+        pass
+
+    signal.connect(note)
+    signal.send(Brief)
+    dead = weakref.ref(Brief)
+    del Brief
+    gc.collect()
+    assert dead() is None

@@ -24,6 +24,7 @@ from aorm.fields.base import Field
 from aorm.fields.on_delete import CASCADE, DO_NOTHING
 from aorm.fields.relations import ForeignObject
 from aorm.fields.rels import ForeignObjectRel, PathInfo, RelationCache
+from aorm.models.ordered import add_order_through
 from aorm.query.conditions import Q
 from aorm.query.expressions import Col, Expression
 from aorm.steps import Operation
@@ -211,6 +212,10 @@ class GenericRelation(ForeignObject):
     def contribute_to_related_class(self, cls: Any, related: Any) -> None:
         if not related.hidden:
             setattr(cls, related.get_accessor_name(), PointedToDescriptor(related))
+        order = cls._meta.order_with_respect_to
+        mine = (self.content_type_field_name, self.object_id_field_name)
+        if isinstance(order, GenericForeignKey) and (order.ct_field, order.fk_field) == mine:
+            add_order_through(self.name, cls, self.model)
 
     def set_attributes_from_rel(self) -> None:
         """Nothing is named after the other model."""
