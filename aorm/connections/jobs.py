@@ -21,15 +21,15 @@ from typing import Any
 from aorm.connections.apool import AsyncPool
 from aorm.connections.holders import timeout_error
 from aorm.connections.hops import Drive, Finished, driven, thrown
-from aorm.connections.pool_state import SharedState
+from aorm.connections.pool_state import PoolState, SharedState
 from aorm.connections.urls import Address
-from aorm.steps import Operation
+from aorm.steps import Fetch, Operation, Rest, Single, Statement
 
 GROW_AFTER = 0.001  # seconds
 
 
 class Job:
-    """An operation up to its end, or up to its first call of user code.
+    """Something for a thread to do.
 
     It stands in the line of the pool as a future would: `set_result` gives it its connection, or
     None, the right to make one.
@@ -37,8 +37,6 @@ class Job:
 
     __slots__ = (
         "connection",
-        "context",
-        "driving",
         "dropped",
         "error",
         "future",
@@ -47,22 +45,25 @@ class Job:
         "pool",
         "replied",
         "since",
-        "step",
     )
 
-    def __init__(self, pool: JobPool, driving: Drive, step: Any) -> None:
+    def __init__(self, pool: JobPool) -> None:
         self.pool = pool
-        self.driving = driving
-        self.step = step
-        self.context = copy_context()
         self.future = pool.loop.create_future()
         self.holder = asyncio.current_task()
         self.since = 0.0  # when it got in line
         self.connection: Any = None
-        self.outcome: Any = None
         self.error: BaseException | None = None
         self.replied = False
         self.dropped = False  # cancelled before there was a connection
+
+    def run(self, connection: Any) -> None:
+        """Runs on the thread: sets `outcome` or `error`."""
+        raise NotImplementedError
+
+    def ended(self) -> bool:
+        """Whether it needs its connection no more."""
+        return True
 
     def done(self) -> bool:
         """Whether nobody waits for it any more."""
@@ -75,13 +76,6 @@ class Job:
         else:
             self.pool.start(self, connection)
 
-    def run(self, connection: Any) -> None:
-        """Runs on the thread."""
-        try:
-            self.outcome = self.context.run(self.driving.start, connection, self.step)
-        except BaseException as error:
-            self.error = error
-
     def fail(self, error: BaseException) -> None:
         """There is no connection for it."""
         self.error = error
@@ -92,6 +86,47 @@ class Job:
         self.replied = True
         if not self.future.done():
             self.future.set_result(None)
+
+
+class Asking(Job):
+    """One statement; its outcome is the reply."""
+
+    __slots__ = ("step",)
+
+    def __init__(self, pool: JobPool, step: Statement) -> None:
+        super().__init__(pool)
+        self.step = step
+
+    def run(self, connection: Any) -> None:
+        step, inner = self.step, connection.inner
+        try:
+            if inner.interrupted:
+                raise asyncio.CancelledError
+            ask = inner.fetch if type(step) is Fetch else inner.execute
+            self.outcome = ask(step.sql, step.params)
+        except BaseException as error:
+            self.error = error
+
+
+class Driving(Job):
+    """An operation up to its end, or up to its first call of user code."""
+
+    __slots__ = ("context", "driving", "step")
+
+    def __init__(self, pool: JobPool, driving: Drive, step: Any) -> None:
+        super().__init__(pool)
+        self.driving = driving
+        self.step = step
+        self.context = copy_context()
+
+    def run(self, connection: Any) -> None:
+        try:
+            self.outcome = self.context.run(self.driving.start, connection, self.step)
+        except BaseException as error:
+            self.error = error
+
+    def ended(self) -> bool:
+        return self.driving.ended
 
 
 class JobPool(AsyncPool):
@@ -112,20 +147,37 @@ class JobPool(AsyncPool):
     def _state(self, limit: int) -> SharedState[Any, Any]:
         return SharedState(limit)
 
+    async def ask(self, single: Single[Any], database: Any) -> Any:
+        """The value of an operation of one statement; it is made on the loop."""
+        job = Asking(self, single.step)
+        if not self._begun(job):
+            self.start(job, await self.acquire())
+        try:
+            await job.future
+        except asyncio.CancelledError:
+            await self._stop(job)
+            raise
+        if job.error is not None:
+            raise job.error
+        value = single.finish(job.outcome)
+        if type(value) is not Rest:
+            return value
+        try:
+            step = value.operation.send(None)
+        except StopIteration as done:
+            return done.value
+        return await self.perform(value.operation, step, database)
+
     async def perform(self, operation: Operation[Any], step: Any, database: Any) -> Any:
         """Drive an operation, whose first step is this, to its end; the answer is its value."""
         driving = Drive(operation, database, None)
-        job = Job(self, driving, step)
-        if self._running:
-            self._line_up(job)
-        else:
-            connection = self.take()
-            if connection is None:
-                try:
-                    connection = await self.acquire()
-                except BaseException:
-                    operation.close()
-                    raise
+        job = Driving(self, driving, step)
+        if not self._begun(job):
+            try:
+                connection = await self.acquire()
+            except BaseException:
+                operation.close()
+                raise
             self.start(job, connection)
         try:
             await job.future
@@ -144,7 +196,18 @@ class JobPool(AsyncPool):
             return job.outcome.value
         return await self._kept(job, driven(driving, job.outcome))
 
-    async def _kept(self, job: Job, rest: Awaitable[Any]) -> Any:
+    def _begun(self, job: Job) -> bool:
+        """Get in line, or start on a connection that is idle; False: there is none."""
+        if self._running:
+            self._line_up(job)
+            return True
+        connection = self.take()
+        if connection is None:
+            return False
+        self.start(job, connection)
+        return True
+
+    async def _kept(self, job: Driving, rest: Awaitable[Any]) -> Any:
         """What is left of an operation that keeps its connection."""
         try:
             if job.driving.block is not None:
@@ -242,7 +305,7 @@ class JobPool(AsyncPool):
                 self._reply(job, False, None)
                 job = following
                 continue
-            self._reply(job, True, connection if job.driving.ended else None)
+            self._reply(job, True, connection if job.ended() else None)
             return
 
     def _following(self, connection: Any, job: Job) -> Job | None:
@@ -252,7 +315,7 @@ class JobPool(AsyncPool):
             connection.job = None
             connection.inner.interrupted = False  # it was meant for the job that has ended
             waiting = state.waiting
-            if not waiting or type(waiting[0]) is not Job or not job.driving.ended:
+            if not waiting or not isinstance(waiting[0], Job) or not job.ended():
                 return None
             now = monotonic()
             if now >= connection.expires or self.loop.is_closed() or not connection.idle():
@@ -260,7 +323,7 @@ class JobPool(AsyncPool):
             following: Job = waiting.popleft()
             self._assign(following, connection)
             connection.used_at = now
-        state.note_wait(now - following.since)
+            PoolState.note_wait(state, now - following.since)
         return following
 
     def _reply(self, job: Job, ended: bool, connection: Any) -> None:

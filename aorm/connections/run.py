@@ -184,17 +184,15 @@ def _left(inside: Inside, step: Leave, database: Any) -> None:
 
 async def arun(operation: Doing[R], database: Any, writes: bool = True) -> R:
     """Drive an operation from a coroutine; the answer is its value."""
-    drive: Any = _adrive
-    if type(operation) is not Single:
-        pass
-    elif database.hops:
-        operation = iter(operation)
+    drive: Any
+    step: Any
+    if type(operation) is Single:
+        step, drive = operation.step, _aask
     else:
-        drive = _aask
-    try:
-        step = operation.step if drive is _aask else operation.send(None)  # type: ignore[union-attr]
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
+        try:
+            step, drive = operation.send(None), _adrive  # type: ignore[union-attr]
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
     block = current_block(database)
     if block is not None:
         if database.is_bound:
@@ -203,7 +201,12 @@ async def arun(operation: Doing[R], database: Any, writes: bool = True) -> R:
         return await _adrive_inside(drive, operation, step, block, database)  # type: ignore[no-any-return]
     pool = database.async_pools.get(lazy.running_loop()) or database.make_async_pool()
     if database.hops:
-        return await pool.perform(operation, step, database)  # type: ignore[no-any-return]
+        if drive is _adrive:
+            return await pool.perform(operation, step, database)  # type: ignore[no-any-return]
+        if not capture.watching:
+            return await pool.ask(operation, database)  # type: ignore[no-any-return]
+        operation = iter(operation)  # type: ignore[arg-type]
+        return await pool.perform(operation, operation.send(None), database)  # type: ignore[no-any-return]
     connection = pool.take()
     if connection is None:
         try:
@@ -222,7 +225,7 @@ async def arun(operation: Doing[R], database: Any, writes: bool = True) -> R:
 
 def _adrive_inside(drive: Any, operation: Any, step: Any, block: Block, database: Any) -> Any:
     side = async_side(block.transaction)
-    if side is block.transaction.side and hasattr(side.connection, "inner"):
+    if drive is _adrive and side is block.transaction.side and hasattr(side.connection, "inner"):
         return hops.drive_inside(operation, step, block)
     return drive(operation, step, Inside(side, block), database)
 

@@ -12,6 +12,7 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
+    Coroutine,
     Generator,
     Iterable,
     Iterator,
@@ -79,17 +80,18 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
             return run(operation, database, False)
         return read(operation, database)
 
-    async def _arun(self, operation: Doing[R]) -> R:
+    def _arun(self, operation: Doing[R]) -> Coroutine[Any, Any, R]:
+        # no coroutine of its own: each result comes through here
         database = self._place or connections[self._db or self.db]
         if database.replicas is None or self._for_write:
-            return await arun(operation, database, False)
-        return await aread(operation, database)
+            return arun(operation, database, False)
+        return aread(operation, database)
 
     def _write(self, operation: Doing[R]) -> R:
         return run(operation, self._place or connections[self._write_alias()])
 
-    async def _awrite(self, operation: Doing[R]) -> R:
-        return await arun(operation, self._place or connections[self._write_alias()])
+    def _awrite(self, operation: Doing[R]) -> Coroutine[Any, Any, R]:
+        return arun(operation, self._place or connections[self._write_alias()])
 
     # --- results ----------------------------------
 
