@@ -41,6 +41,29 @@ class Fetch(Statement):
     __slots__ = ()
 
 
+class Read(Fetch):
+    """The reply is the list of results that `decode` makes of the rows, given `common` as well.
+
+    The rows may come to it in pieces, unless `whole`; what it makes of each is then put together.
+    """
+
+    __slots__ = ("common", "decode", "whole")
+
+    def __init__(
+        self,
+        sql: str,
+        params: Sequence[Any],
+        decode: Callable[[Sequence[Any], Any], list[Any]],
+        common: Any,
+        whole: bool = False,
+    ) -> None:
+        self.sql = sql
+        self.params = params
+        self.decode = decode
+        self.common = common
+        self.whole = whole
+
+
 class Execute(Statement):
     """The reply is the number of rows that the statement changed."""
 

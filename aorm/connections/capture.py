@@ -15,6 +15,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
+from aorm.steps import Read
+
 Listeners = tuple[tuple[str | None, list["CapturedQuery"]], ...]
 
 _LISTENERS: ContextVar[Listeners] = ContextVar("aorm_captures", default=())
@@ -136,6 +138,14 @@ class Recording(_Noting):
 
     def fetch(self, sql: str, params: Any) -> Any:
         return self._timed(self.connection.fetch, sql, params)
+
+    def read(self, step: Read) -> list[Any]:
+        query = self.note(step.sql, step.params)
+        started = perf_counter()
+        try:
+            return self.connection.read(step)  # type: ignore[no-any-return]
+        finally:
+            query.seconds = perf_counter() - started
 
     def execute(self, sql: str, params: Any) -> Any:
         return self._timed(self.connection.execute, sql, params)

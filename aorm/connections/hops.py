@@ -17,7 +17,7 @@ from aorm.connections.inside import note_failed_write
 from aorm.connections.sides import AsyncSide, perform, to_the_end
 from aorm.connections.transaction import Block, Transaction, begin_sql, place_of_caller
 from aorm.errors import Error
-from aorm.steps import Call, Enter, Execute, ExecuteMany, Fetch, Leave, Operation, Statement
+from aorm.steps import Call, Enter, Execute, ExecuteMany, Fetch, Leave, Operation, Read, Statement
 
 
 class Finished:
@@ -58,7 +58,10 @@ class Drive:
             while True:
                 try:
                     kind = type(step)
-                    if kind is Fetch:
+                    if kind is Read:
+                        self._check()
+                        reply: Any = self._read(step)
+                    elif kind is Fetch:
                         self._check()
                         reply = inner.fetch(step.sql, step.params)
                     elif kind is Execute:
@@ -111,6 +114,12 @@ class Drive:
             raise lazy.asyncio_module().CancelledError
         if self.block is not None and not self.block.transaction.usable:
             self.block.transaction.check()
+
+    def _read(self, step: Read) -> list[Any]:
+        if self.block is None:
+            return self.inner.read(step)  # type: ignore[no-any-return]
+        # in a transaction the cursor is not ours alone
+        return step.decode(self.inner.fetch(step.sql, step.params), step.common)
 
     def _enter(self, step: Enter) -> Block:
         place = place_of_caller()

@@ -11,7 +11,7 @@ from typing import Any
 from aorm.connections import capture
 from aorm.connections.transaction import Block
 from aorm.errors import Error
-from aorm.steps import Statement, Step
+from aorm.steps import Read, Statement, Step
 
 READS = ("SELECT", "(SELECT", "WITH", "VALUES", "EXPLAIN", "PRAGMA")
 
@@ -32,6 +32,10 @@ class Inside:
 
     def fetch(self, sql: str, params: Any) -> Any:
         return self.side.call(self.block, self.connection.fetch, sql, params)
+
+    def read(self, step: Read) -> list[Any]:
+        # the turn is free while results are made: code of the user's may run there
+        return step.decode(self.fetch(step.sql, step.params), step.common)
 
     def execute(self, sql: str, params: Any) -> Any:
         return self.side.call(self.block, self.connection.execute, sql, params)

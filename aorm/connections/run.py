@@ -40,6 +40,7 @@ from aorm.steps import (
     Fetch,
     Leave,
     Operation,
+    Read,
     Rest,
     Single,
     Statement,
@@ -131,7 +132,9 @@ def _drive(operation: Operation[Any], step: Any, target: Any, database: Any) -> 
         while True:
             try:
                 kind = type(step)
-                if kind is Fetch:
+                if kind is Read:
+                    reply = target.read(step)
+                elif kind is Fetch:
                     reply = target.fetch(step.sql, step.params)
                 elif kind is Execute:
                     reply = target.execute(step.sql, step.params)
@@ -205,7 +208,7 @@ async def arun(operation: Doing[R], database: Any, writes: bool = True) -> R:
             return await pool.perform(operation, step, database)  # type: ignore[no-any-return]
         if not capture.watching:
             return await pool.ask(operation, database)  # type: ignore[no-any-return]
-        operation = iter(operation)  # type: ignore[arg-type]
+        operation = iter(operation)
         return await pool.perform(operation, operation.send(None), database)  # type: ignore[no-any-return]
     connection = pool.take()
     if connection is None:
@@ -255,7 +258,10 @@ async def _adrive(operation: Operation[Any], step: Any, target: Any, database: A
         while True:
             try:
                 kind = type(step)
-                if kind is Fetch:
+                if kind is Read:
+                    rows = await target.fetch(step.sql, step.params)
+                    reply = step.decode(rows, step.common)
+                elif kind is Fetch:
                     reply = await target.fetch(step.sql, step.params)
                 elif kind is Execute:
                     reply = await target.execute(step.sql, step.params)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aorm.connections import aread, aread_stream, arun, connections, read, read_stream, run
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
+from aorm.models.awaited import Awaited
 from aorm.models.copying import Copying
 from aorm.models.inserting import Inserting
 from aorm.models.overrides import QUERYSET_METHODS, bridge_faces
@@ -112,9 +113,8 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
             return await self._arun(self._fetch_operation())
         return self._result_cache
 
-    async def __aiter__(self) -> AsyncIterator[T]:
-        for each in await self._alist():
-            yield each
+    def __aiter__(self) -> AsyncIterator[T]:
+        return Awaited(self._alist)
 
     def __await__(self) -> Generator[Any, None, list[T]]:
         return self._alist().__await__()

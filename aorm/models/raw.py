@@ -11,6 +11,7 @@ from aorm.connections import Using, aread, connections, read
 from aorm.connections.raw import native
 from aorm.errors import FieldDoesNotExist
 from aorm.fields.tracking import remember
+from aorm.models.awaited import Awaited
 from aorm.models.placing import placed
 from aorm.models.rows import loaded_for
 from aorm.operations.prefetch import prefetch_related_objects_operation
@@ -218,9 +219,8 @@ class RawQuerySet:
         self._fetch_all()
         return iter(self._result_cache or ())
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        for each in await self._alist():
-            yield each
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return Awaited(self._alist)
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return self._alist().__await__()

@@ -30,7 +30,7 @@ from aorm.query.state import Fixed
 from aorm.sql.compiled import Compiled
 from aorm.sql.named_rows import row_class
 from aorm.sql.select import compile_select
-from aorm.steps import Doing, Fetch, Operation, Single, fetch
+from aorm.steps import Doing, Fetch, Operation, Read, Single, fetch
 
 MAX_GET_RESULTS = 21
 _PLAIN = PLAIN.issuperset
@@ -73,9 +73,12 @@ class Reading(Combining):
         compiled = self._compiled(query, alias)
         if compiled.empty:
             return []
+        loaded = loaded_for(alias, self._fetch_mode)
         # No generator between: each result comes through here.
-        rows: Any = yield Fetch(compiled.sql, compiled.bind(values))
-        return compiled.decode(rows, loaded_for(alias, self._fetch_mode))  # type: ignore[no-any-return]
+        results: list[Any] = yield Read(
+            compiled.sql, compiled.bind(values), compiled.decode, loaded, compiled.whole
+        )
+        return results
 
     def _fetch_operation(self) -> Operation[list[Any]]:
         """All results, with what is prefetched; kept as the result cache."""

@@ -16,10 +16,11 @@ Decode = Callable[[Sequence[Any], Any], list[Any]]
 class Compiled:
     """SQL text with what turns values into its parameters, and rows into results.
 
-    `empty` says that no row can match, so that nothing has to be asked.
+    `empty` says that no row can match, so that nothing has to be asked; `whole`, that the rows
+    have to be decoded all at once.
     """
 
-    __slots__ = ("bind", "decode", "empty", "outputs", "sql")
+    __slots__ = ("bind", "decode", "empty", "outputs", "sql", "whole")
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Compiled:
         self.bind = bind
         self.decode: Any = decode
         self.empty = empty
+        self.whole: bool = getattr(decode, "whole", False)
         self.outputs = outputs
 
 

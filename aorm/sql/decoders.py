@@ -203,6 +203,8 @@ class ObjectDecoder:
         self.source = source
         self.dialect = dialect
         self.models = [each.model for each in _all_sources(source)]
+        # Objects of a relation know those of the same fetch, whatever piece they came in.
+        self.whole = bool(source.related)
         self.made: dict[tuple[bool, ...], Decode] = {}
         self.generation = -1
         self.current: Decode
@@ -243,7 +245,9 @@ def _objects(outputs: Sequence[Output], source: Source, dialect: Dialect, carefu
     writer.lines.extend(body)
     writer.line(2, "append(o)")
     if tracks_peers(source):
-        writer.line(1, "if loaded.peers is None: loaded.peers = [ref(o) for o in out]")
+        writer.line(1, "peers = [ref(o) for o in out]")
+        writer.line(1, "if loaded.peers is None: loaded.peers = peers")
+        writer.line(1, "else: loaded.peers += peers")
     writer.line(1, "return out")
     decode: Decode = writer.function()
     return decode

@@ -32,6 +32,7 @@ from aorm.connections.drivers.outcome import (
 from aorm.connections.drivers.patience import PatientAsyncConnection, PatientConnection
 from aorm.connections.urls import KEEPALIVE, Address
 from aorm.errors import Error, InternalError, OperationalError, QueryTypeError
+from aorm.steps import Read
 
 LARGE = 1000  # rows
 PREPARE_AFTER = 2  # executions
@@ -172,6 +173,10 @@ class Connection(_Shared):
         self.raw_connection = raw
         self._pgconn = raw.pgconn
         self._cursor = psycopg.RawCursor(raw)
+
+    def read(self, step: Read) -> list[Any]:
+        """Results of all rows."""
+        return step.decode(self.fetch(step.sql, step.params), step.common)
 
     def fetch(self, sql: str, params: Params) -> Rows:
         """All rows."""
