@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from operator import attrgetter
@@ -380,10 +381,7 @@ def _fetch_level(
     else:
         last = level == len(lookup.prefetch_through.split(LOOKUP_SEP)) - 1
         given = lookup.queryset if last else None
-        by_model: dict[type, list[Any]] = {}
-        for instance in instances:
-            by_model.setdefault(type(instance), []).append(instance)
-        for alike in by_model.values():
+        for alike in _alike(instances):
             keys = list(map(instance_key, alike))
             lists = [groups.get(key) or [] for key in keys]
             held = getattr(alike[0], to_attr)._hold(alike, keys, lists, given)
@@ -397,14 +395,20 @@ def _fetch_level(
 
 
 def _grouped(related: Iterable[Any], key_of_one: Callable[[Any], Any]) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = {}
+    groups: dict[Any, list[Any]] = defaultdict(list)
     for each in related:
-        key = key_of_one(each)
-        try:
-            groups[key].append(each)
-        except KeyError:
-            groups[key] = [each]
+        groups[key_of_one(each)].append(each)
     return groups
+
+
+def _alike(instances: list[Any]) -> Iterable[list[Any]]:
+    """The instances of each model."""
+    if len(set(map(type, instances))) == 1:
+        return (instances,)
+    by_model: dict[type, list[Any]] = defaultdict(list)
+    for instance in instances:
+        by_model[type(instance)].append(instance)
+    return by_model.values()
 
 
 def _check_attribute(model: Any, to_attr: str) -> None:

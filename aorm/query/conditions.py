@@ -25,7 +25,7 @@ from aorm.query.expressions import (
     Slots,
 )
 from aorm.query.paths import LOOKUP_SEP
-from aorm.query.shapes import CONSTANT, PLAIN, is_structural, normalised, shape_of
+from aorm.query.shapes import CONSTANT, PLAIN, has_structure, normalised, shape_of
 
 
 class Argument:
@@ -56,7 +56,7 @@ def argument(value: Any, slots: Slots) -> Any:
         query, values = value.as_subquery()
         slots.bind(getattr(value, "_db", None) or query.database)
         return QueryNode(query, slots.take(len(values)))
-    if isinstance(value, list | tuple | set | frozenset) and any(map(is_structural, value)):
+    if isinstance(value, list | tuple | set | frozenset) and has_structure(value):
         return Arguments(argument(item, slots) for item in value)
     made = Argument(slots.take(), value)
     slots.arguments.append(made)
@@ -69,7 +69,7 @@ def collect_value(value: Any, values: list[Any]) -> None:
         value.collect(values)
     elif hasattr(value, "as_subquery"):
         values.extend(value.as_subquery()[1])
-    elif isinstance(value, list | tuple | set | frozenset) and any(map(is_structural, value)):
+    elif isinstance(value, list | tuple | set | frozenset) and has_structure(value):
         for item in value:
             collect_value(item, values)
     else:

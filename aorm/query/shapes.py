@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from typing import Any
 
 PLAIN = frozenset(
@@ -71,9 +71,8 @@ def shape_of(value: Any) -> Hashable:
     if hasattr(value, "as_subquery"):
         return (SubqueryShape, value.as_subquery()[0], getattr(value, "_db", None))
     if kind in _LIST_TYPES or isinstance(value, LISTS):
-        kinds = frozenset(map(type, value))
-        if kinds <= _PLAIN_ITEMS or not any(map(is_structural, value)):
-            return (list, kinds)
+        if not has_structure(value):
+            return (list, frozenset(map(type, value)))
         return (list, ItemShapes(map(shape_of, value)))
     return kind
 
@@ -87,6 +86,11 @@ def is_structural(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(is_structural, value))
     return hasattr(value, "parametrised") or hasattr(value, "as_subquery")
+
+
+def has_structure(items: Collection[Any]) -> bool:
+    """Whether one of the items is no value."""
+    return not _PLAIN_ITEMS.issuperset(map(type, items)) and any(map(is_structural, items))
 
 
 def freeze(value: Any) -> Hashable:
