@@ -11,7 +11,7 @@ it, and returns its value.  It never knows whether it is awaited.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 R = TypeVar("R")
 
@@ -27,6 +27,8 @@ class Statement(Step):
 
     __slots__ = ("params", "sql")
 
+    method: ClassVar[str]  # of the connection, which is given the SQL and the values
+
     def __init__(self, sql: str, params: Sequence[Any] = ()) -> None:
         self.sql = sql
         self.params = params
@@ -39,6 +41,7 @@ class Fetch(Statement):
     """The reply is the list of all rows, each a sequence of column values."""
 
     __slots__ = ()
+    method = "fetch"
 
 
 class Read(Fetch):
@@ -68,12 +71,25 @@ class Execute(Statement):
     """The reply is the number of rows that the statement changed."""
 
     __slots__ = ()
+    method = "execute"
+
+
+class Insert(Statement):
+    """INSERT of one row; the reply is a row of the key that the database gave it.
+
+    For a database that knows this key without being asked: the list is empty where there is no
+    row, as where a trigger has refused it.
+    """
+
+    __slots__ = ()
+    method = "insert"
 
 
 class ExecuteMany(Statement):
     """`params` is a sequence of rows; the statement runs once for each.  No reply."""
 
     __slots__ = ()
+    method = "execute_many"
 
 
 class CopyIn(Step):

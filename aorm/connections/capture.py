@@ -150,6 +150,9 @@ class Recording(_Noting):
     def execute(self, sql: str, params: Any) -> Any:
         return self._timed(self.connection.execute, sql, params)
 
+    def insert(self, sql: str, params: Any) -> Any:
+        return self._timed(self.connection.insert, sql, params)
+
     def execute_many(self, sql: str, rows: Any) -> Any:
         return self._timed(self.connection.execute_many, sql, rows)
 
@@ -191,6 +194,9 @@ class AsyncRecording(_Noting):
 
     async def execute(self, sql: str, params: Any) -> Any:
         return await self._timed(self.connection.execute, sql, params)
+
+    async def insert(self, sql: str, params: Any) -> Any:
+        return await self._timed(self.connection.insert, sql, params)
 
     async def execute_many(self, sql: str, rows: Any) -> Any:
         return await self._timed(self.connection.execute_many, sql, rows)

@@ -17,7 +17,7 @@ from aorm.connections.inside import note_failed_write
 from aorm.connections.sides import AsyncSide, perform, to_the_end
 from aorm.connections.transaction import Block, Transaction, begin_sql, place_of_caller
 from aorm.errors import Error
-from aorm.steps import Call, Enter, Execute, ExecuteMany, Fetch, Leave, Operation, Read, Statement
+from aorm.steps import Call, Enter, Leave, Operation, Read, Statement
 
 
 class Finished:
@@ -61,15 +61,9 @@ class Drive:
                     if kind is Read:
                         self._check()
                         reply: Any = self._read(step)
-                    elif kind is Fetch:
+                    elif issubclass(kind, Statement):
                         self._check()
-                        reply = inner.fetch(step.sql, step.params)
-                    elif kind is Execute:
-                        self._check()
-                        reply = inner.execute(step.sql, step.params)
-                    elif kind is ExecuteMany:
-                        self._check()
-                        reply = inner.execute_many(step.sql, step.params)
+                        reply = getattr(inner, step.method)(step.sql, step.params)
                     elif kind is Enter:
                         reply = self._enter(step)
                     elif kind is Leave:

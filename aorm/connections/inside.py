@@ -40,6 +40,9 @@ class Inside:
     def execute(self, sql: str, params: Any) -> Any:
         return self.side.call(self.block, self.connection.execute, sql, params)
 
+    def insert(self, sql: str, params: Any) -> Any:
+        return self.side.call(self.block, self.connection.insert, sql, params)
+
     def execute_many(self, sql: str, rows: Any) -> Any:
         return self.side.call(self.block, self.connection.execute_many, sql, rows)
 

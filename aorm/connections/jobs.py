@@ -23,7 +23,7 @@ from aorm.connections.holders import timeout_error
 from aorm.connections.hops import Drive, Finished, driven, thrown
 from aorm.connections.pool_state import PoolState, SharedState
 from aorm.connections.urls import Address
-from aorm.steps import Fetch, Operation, Rest, Single, Statement
+from aorm.steps import Operation, Rest, Single, Statement
 
 GROW_AFTER = 0.001  # seconds
 
@@ -102,8 +102,7 @@ class Asking(Job):
         try:
             if inner.interrupted:
                 raise asyncio.CancelledError
-            ask = inner.fetch if type(step) is Fetch else inner.execute
-            self.outcome = ask(step.sql, step.params)
+            self.outcome = getattr(inner, step.method)(step.sql, step.params)
         except BaseException as error:
             self.error = error
 

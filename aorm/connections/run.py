@@ -35,9 +35,6 @@ from aorm.steps import (
     CopyOut,
     Doing,
     Enter,
-    Execute,
-    ExecuteMany,
-    Fetch,
     Leave,
     Operation,
     Read,
@@ -110,8 +107,7 @@ def _inside(block: Block) -> Inside:
 def _ask(single: Single[Any], step: Statement, target: Any, database: Any) -> Any:
     """As `_drive`, for an operation of one statement."""
     try:
-        ask = target.fetch if type(step) is Fetch else target.execute
-        reply = ask(step.sql, step.params)
+        reply = getattr(target, step.method)(step.sql, step.params)
     except BaseException as error:
         if type(target) is Inside:
             target.note(step, error)
@@ -134,12 +130,8 @@ def _drive(operation: Operation[Any], step: Any, target: Any, database: Any) -> 
                 kind = type(step)
                 if kind is Read:
                     reply = target.read(step)
-                elif kind is Fetch:
-                    reply = target.fetch(step.sql, step.params)
-                elif kind is Execute:
-                    reply = target.execute(step.sql, step.params)
-                elif kind is ExecuteMany:
-                    reply = target.execute_many(step.sql, step.params)
+                elif issubclass(kind, Statement):
+                    reply = getattr(target, step.method)(step.sql, step.params)
                 elif kind is Call:
                     reply = call_from_thread(step.function, *step.arguments)
                 elif kind is CopyIn:
@@ -236,8 +228,7 @@ def _adrive_inside(drive: Any, operation: Any, step: Any, block: Block, database
 async def _aask(single: Single[Any], step: Statement, target: Any, database: Any) -> Any:
     """As `_adrive`, for an operation of one statement."""
     try:
-        ask = target.fetch if type(step) is Fetch else target.execute
-        reply = await ask(step.sql, step.params)
+        reply = await getattr(target, step.method)(step.sql, step.params)
     except BaseException as error:
         if type(target) is Inside:
             target.note(step, error)
@@ -261,12 +252,8 @@ async def _adrive(operation: Operation[Any], step: Any, target: Any, database: A
                 if kind is Read:
                     rows = await target.fetch(step.sql, step.params)
                     reply = step.decode(rows, step.common)
-                elif kind is Fetch:
-                    reply = await target.fetch(step.sql, step.params)
-                elif kind is Execute:
-                    reply = await target.execute(step.sql, step.params)
-                elif kind is ExecuteMany:
-                    reply = await target.execute_many(step.sql, step.params)
+                elif issubclass(kind, Statement):
+                    reply = await getattr(target, step.method)(step.sql, step.params)
                 elif kind is Call:
                     reply = await call_from_loop(step.function, *step.arguments)
                 elif kind is CopyIn:

@@ -9,6 +9,7 @@ class Capabilities(Record):
     """The answers that SQL building asks for, instead of asking which database it is."""
 
     lateral: bool = False  # joined subqueries may look at the rows before them
+    last_row_id: bool = False  # the key of an inserted row is known without RETURNING
     array_parameters: bool = False  # a list is one parameter: = ANY($1)
     ilike_is_default: bool = False  # LIKE ignores case
     returning: bool = True

@@ -26,7 +26,7 @@ from aorm.sql.binding import (
 )
 from aorm.sql.dialect import Dialect
 from aorm.sql.embedded import value_sql
-from aorm.steps import Execute, Fetch, Statement
+from aorm.steps import Execute, Fetch, Insert, Statement
 
 
 class Conflict(Record):
@@ -128,6 +128,9 @@ class Inserter:
         self.sql = self._sql(self.fields, marks, self.returning)
         self.params = instance_values(self.fields, dialect, True)
         self.row = row_values(self.fields, dialect)
+        self._step: type[Statement] = Fetch if self.returning else Execute
+        if self._only_key_returns():
+            self._step, self.sql = Insert, self._sql(self.fields, marks, ())
         self.store = storing(self.returning, dialect)
         self._may_default = [field for field in self.fields if field.has_db_default()]
         self._without: dict[tuple[str, ...], Inserter] = {}
@@ -155,7 +158,17 @@ class Inserter:
             params = self.params(instance)
         except NotPlain:
             return self.computed([field.pre_save(instance, True) for field in self.fields])
-        return (Fetch if self.returning else Execute)(self.sql, params), self.returning
+        return self._step(self.sql, params), self.returning
+
+    def _only_key_returns(self) -> bool:
+        """Whether all that comes back is the key, which the database knows without RETURNING.
+
+        On SQLite RETURNING is half of the time of an INSERT.  Only in a table of our own is the
+        key sure to be the row's number: a view has none.
+        """
+        if self.conflict is not None or not self.dialect.capabilities.last_row_id:
+            return False
+        return self.opts.managed and self.returning == (self.opts.auto_field,)
 
     def _for(self, instance: Any) -> Inserter:
         """The INSERT without the columns that the instance leaves to the database."""

@@ -36,7 +36,7 @@ def shown(statement: Any) -> tuple[str, list[Any]]:
 @pytest.mark.parametrize(
     ("dialect", "text"),
     [
-        (SQLITE, 'INSERT INTO "writes_author" ("name", "email") VALUES (?, ?) RETURNING "id"'),
+        (SQLITE, 'INSERT INTO "writes_author" ("name", "email") VALUES (?, ?)'),
         (
             POSTGRESQL,
             'INSERT INTO "writes_author" ("name", "email") VALUES ($1, $2) RETURNING "id"',
@@ -61,7 +61,8 @@ def test_insert_with_a_key_brings_nothing_back(dialect: Any) -> None:
 @BOTH
 def test_insert_of_nothing(dialect: Any) -> None:
     writer = saving_inserter(Empty._meta, dialect, False)
-    assert writer.sql == 'INSERT INTO "writes_empty" DEFAULT VALUES RETURNING "id"'
+    tail = "" if dialect is SQLITE else ' RETURNING "id"'
+    assert writer.sql == f'INSERT INTO "writes_empty" DEFAULT VALUES{tail}'
 
 
 def test_defaults_of_the_database_are_left_out_and_come_back() -> None:

@@ -155,6 +155,10 @@ class Connection(Pooled):
         """The number of changed rows."""
         return await self.hop(self.inner.execute, sql, params)  # type: ignore[no-any-return]
 
+    async def insert(self, sql: str, params: Params) -> Rows:
+        """The key of a new row."""
+        return await self.hop(self.inner.insert, sql, params)  # type: ignore[no-any-return]
+
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Once for each row of values."""
         await self.hop(self.inner.execute_many, sql, rows)

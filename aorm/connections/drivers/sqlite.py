@@ -189,6 +189,13 @@ class Connection(Pooled):
             if entered:
                 self._leave_gate()
 
+    def insert(self, sql: str, params: Params) -> Rows:
+        """The key of a new row, in a row of its own; none where a trigger refused it.
+
+        Source: SQLite, 'Last Insert Rowid'.
+        """
+        return [(self._cursor.lastrowid,)] if self.execute(sql, params) else []
+
     def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Once for each row of values; all of them or none."""
         if self._writing:

@@ -123,6 +123,7 @@ class SqliteDialect(Dialect):
 SQLITE = SqliteDialect(
     vendor="sqlite",
     capabilities=Capabilities(
+        last_row_id=True,
         ilike_is_default=True,
         inline_foreign_keys_only=True,
         max_parameters=32766,
