@@ -10,9 +10,9 @@ from typing import Any
 
 from aorm.connections import lazy
 from aorm.connections.bridge import async_side, refusal, sync_side
-from aorm.connections.callbacks import call_back
+from aorm.connections.callbacks import aclose_and_call_back, call_back
 from aorm.connections.current import enter, leave
-from aorm.connections.sides import begin
+from aorm.connections.sides import abegin, begin
 from aorm.connections.transaction import Block, begin_sql, place_of_caller
 from aorm.connections.turns import open_block
 from aorm.errors import TransactionManagementError
@@ -27,6 +27,8 @@ class ByHand:
     vendor: str
     sync_pool: Any
     make_sync_pool: Any
+    async_pools: dict[Any, Any]
+    make_async_pool: Any
 
     @property
     def in_atomic_block(self) -> bool:
@@ -113,13 +115,28 @@ class ByHand:
         elif not autocommit and block is None:
             self._begin_by_hand()
 
+    async def aset_autocommit(self, autocommit: bool) -> None:
+        if self.in_atomic_block:
+            raise TransactionManagementError(FORBIDDEN)
+        block = open_block(self.block())
+        if autocommit and block is not None:
+            await _aend(block, failed=False)
+        elif not autocommit and block is None:
+            await self._abegin_by_hand()
+
     def commit(self) -> None:
         """Commit, and begin the next transaction; needs `set_autocommit(False)`."""
         self._next_by_hand(failed=False)
 
+    async def acommit(self) -> None:
+        await self._anext_by_hand(failed=False)
+
     def rollback(self) -> None:
         """Roll back, and begin the next transaction; needs `set_autocommit(False)`."""
         self._next_by_hand(failed=True)
+
+    async def arollback(self) -> None:
+        await self._anext_by_hand(failed=True)
 
     def connect(self) -> None:
         """Connect now, where the next statement would; what is connected stays as it is."""
@@ -128,14 +145,27 @@ class ByHand:
         pool = self.sync_pool or self.make_sync_pool()
         pool.give(pool.take())
 
+    async def aconnect(self) -> None:
+        pool = self._async_pool()
+        pool.give(pool.take() or await pool.acquire())
+
     def _next_by_hand(self, failed: bool) -> None:
+        block = self._block_by_hand()
+        if block is not None:
+            _end(block, failed)
+            self._begin_by_hand()
+
+    async def _anext_by_hand(self, failed: bool) -> None:
+        block = self._block_by_hand()
+        if block is not None:
+            await _aend(block, failed)
+            await self._abegin_by_hand()
+
+    def _block_by_hand(self) -> Block | None:
+        """None in autocommit, where everything is committed already."""
         if self.in_atomic_block:
             raise TransactionManagementError(FORBIDDEN)
-        block = open_block(self.block())
-        if block is None:
-            return  # in autocommit everything is committed already
-        _end(block, failed)
-        self._begin_by_hand()
+        return open_block(self.block())
 
     def _begin_by_hand(self) -> None:
         if lazy.running_loop() is not None:
@@ -151,7 +181,27 @@ class ByHand:
         transaction.manual = True
         enter(self, transaction.root)
 
+    async def _abegin_by_hand(self) -> None:
+        pool = self._async_pool()
+        connection = pool.take() or await pool.acquire()
+        try:
+            sql = begin_sql(self.vendor, None, False, None)
+            transaction = await abegin(self, pool, connection, sql, None, place_of_caller())
+        except BaseException:
+            pool.give(connection)
+            raise
+        transaction.manual = True
+        enter(self, transaction.root)
+
+    def _async_pool(self) -> Any:
+        return self.async_pools.get(lazy.running_loop()) or self.make_async_pool()
+
 
 def _end(block: Block, failed: bool) -> None:
     leave(block.transaction.database, block)
     call_back(sync_side(block.transaction).close(block, failed))
+
+
+async def _aend(block: Block, failed: bool) -> None:
+    leave(block.transaction.database, block)
+    await aclose_and_call_back(async_side(block.transaction), block, failed)

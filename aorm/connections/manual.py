@@ -184,11 +184,26 @@ def set_autocommit(autocommit: bool, using: Using = None) -> None:
     database_of(using).set_autocommit(autocommit)
 
 
+async def aset_autocommit(autocommit: bool, using: Using = None) -> None:
+    """With False, what follows in this context is one transaction up to `commit` or `rollback`."""
+    await database_of(using).aset_autocommit(autocommit)
+
+
 def commit(using: Using = None) -> None:
     """Commit, and begin the next transaction; needs `set_autocommit(False)`."""
     database_of(using).commit()
 
 
+async def acommit(using: Using = None) -> None:
+    """Commit, and begin the next transaction; needs `set_autocommit(False)`."""
+    await database_of(using).acommit()
+
+
 def rollback(using: Using = None) -> None:
     """Roll back, and begin the next transaction; needs `set_autocommit(False)`."""
     database_of(using).rollback()
+
+
+async def arollback(using: Using = None) -> None:
+    """Roll back, and begin the next transaction; needs `set_autocommit(False)`."""
+    await database_of(using).arollback()

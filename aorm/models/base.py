@@ -292,6 +292,20 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
             database,
         )
 
+    async def asave_base(
+        self,
+        raw: bool = False,
+        force_insert: bool | tuple[type[Any], ...] = False,
+        force_update: bool = False,
+        using: Any = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        alias, database = place(using or write_alias(self))
+        await arun(
+            saving.save_base(self, alias, raw, force_insert, force_update, update_fields),
+            database,
+        )
+
     def _prepare_related_fields_for_save(self, operation_name: str, fields: Any = None) -> None:
         saving.check_related(self, operation_name, fields)
 

@@ -81,6 +81,7 @@ class RawQuerySet:
         self._result_cache: list[Any] | None = None
         self._prefetch_related_lookups: tuple[Any, ...] = ()
         self._prefetch_done = False
+        self._columns: list[str] | None = None
 
     @property
     def db(self) -> str:
@@ -121,9 +122,11 @@ class RawQuerySet:
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns, with translations applied."""
-        result = self._database().run_raw(*self._statement())
-        return self._translated(column_names(result))
+        """The names of the columns, with translations applied; asked for if nothing was loaded."""
+        if self._columns is None:
+            result = self._database().run_raw(*self._statement())
+            self._columns = self._translated(column_names(result))
+        return self._columns
 
     def _translated(self, columns: Sequence[str]) -> list[str]:
         return [self.translations.get(name, name) for name in columns]
@@ -165,7 +168,7 @@ class RawQuerySet:
     def _objects(self, result: Any, database: Any) -> list[Any]:
         """The objects of the rows; ValueError where the key is not among the columns."""
         opts = self.model._meta
-        columns = self._translated(column_names(result))
+        self._columns = columns = self._translated(column_names(result))
         by_column = {field.column: field for field in opts.concrete_fields}
         by_column.update({f.attname: f for f in opts.concrete_fields if f.attname not in by_column})
         dialect = database.dialect
@@ -228,6 +231,9 @@ class RawQuerySet:
     def iterator(self) -> Iterator[Any]:
         """The results one by one."""
         return iter(self._clone())
+
+    def aiterator(self) -> AsyncIterator[Any]:
+        return aiter(self._clone())
 
     def __len__(self) -> int:
         self._fetch_all()

@@ -361,7 +361,8 @@ class Collector:
             if not _asks(field) or (yield from queryset._exists_operation()):
                 self._updates.setdefault(field, []).extend(objs)
             return
-        if not _listened_to(related_model):
+        # What stands in the way is shown to the user, whole: an error cannot load the rest.
+        if rule is CASCADE and not _listened_to(related_model):
             queryset = _only_referenced(queryset, related_model)
         found = yield from fetch_all(queryset)
         if not found:

@@ -110,7 +110,7 @@ class Introspection:
         """The columns that the database numbers: `table` and `column`."""
         return self._run(self._sequences(table_name))  # type: ignore[no-any-return]
 
-    async def aget_sequences(self, table_name: str) -> list[dict[str, Any]]:
+    async def aget_sequences(self, table_name: str, table_fields: Any = ()) -> list[dict[str, Any]]:
         return await self._arun(self._sequences(table_name))  # type: ignore[no-any-return]
 
     def sequence_list(self) -> list[dict[str, Any]]:

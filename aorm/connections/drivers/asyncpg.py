@@ -239,7 +239,8 @@ class Connection(Identified):
             columns = statement.get_attributes()
             rowcount = _changed(statement.get_statusmsg())
             described = tuple((c.name, c.type.oid, *[None] * 5) for c in columns)
-            return RawResult(rows if columns else None, rowcount, described or None)
+            plain = list(map(tuple, rows)) if columns else None  # as the synchronous face has them
+            return RawResult(plain, rowcount, described or None)
         except FAILURES as error:
             raise self._converted(error) from error
         except BaseException:
