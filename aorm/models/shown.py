@@ -13,7 +13,8 @@ from aorm.query.query import Query
 from aorm.sql.compiled import Compiled
 from aorm.sql.select import compile_select
 
-_MARKS = r"\$(\d+)|\?|%"
+# A number shows by itself that it is an integer.
+_MARKS = r"\$(\d+)(?:::integer\b(?!\[))?|\?|%"
 _templates: dict[str, tuple[str, tuple[int, ...] | None]] = {}
 _MAX_TEMPLATES = 1000
 

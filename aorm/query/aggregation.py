@@ -107,7 +107,7 @@ def _needs_subquery(draft: Draft, summaries: Mapping[str, Any]) -> bool:
         or draft.is_sliced
         or draft.distinct
         or draft.where.contains_over_clause
-        or any(a.contains_aggregate or a.contains_over_clause for a in selected)
+        or any(a.contains_aggregate or a.contains_over_clause or _makes_rows(a) for a in selected)
         or any(
             isinstance(each, Ref)
             and (
@@ -120,6 +120,11 @@ def _needs_subquery(draft: Draft, summaries: Mapping[str, Any]) -> bool:
             for each in summary.walk()
         )
     )
+
+
+def _makes_rows(expression: Any) -> bool:
+    """Whether a row of the query becomes several, or none, because of an expression."""
+    return any(getattr(each, "set_returning", False) for each in expression.walk())
 
 
 def _over_subquery(draft: Draft, summaries: Mapping[str, Any]) -> None:
@@ -177,7 +182,7 @@ def _keep_referenced(inner: Draft, summaries: Mapping[str, Any]) -> None:
     inner.annotation_mask = tuple(
         name
         for name, annotation in inner.annotation_select.items()
-        if name in wanted or (grouped and annotation.get_group_by_cols())
+        if name in wanted or (grouped and annotation.get_group_by_cols()) or _makes_rows(annotation)
     )
     inner.values_names = tuple(
         name

@@ -173,7 +173,7 @@ def _assigned(compiler: Compiler, assignments: Any) -> Rendered:
             sql, found = compiler.compile(expression)
         except EmptyResultSet:
             empty = expression.empty_result_set_value
-            sql, found = constant(None if empty is NotImplemented else empty)
+            sql, found = constant(None if empty is NotImplemented else empty, compiler)
         except FullResultSet:
             sql, found = "(1 = 1)", []
         parts.append(f"{compiler.quote(field.column)} = {sql}")

@@ -33,6 +33,8 @@ class Compiler:
         self.draft = draft
         self.query = draft
         self._renderers: dict[type, Renderer] = {}
+        # Whether a class of a user spells what is around a parameter.
+        self.by_hand = False
 
     def quote(self, name: str) -> str:
         """A name as an identifier, ready for a text with `%s` marks."""
@@ -43,20 +45,32 @@ class Compiler:
     def compile(self, node: Any) -> Rendered:
         """The text and the parameters of an expression."""
         kind = type(node)
-        hook = getattr(node, f"as_{self.dialect.vendor}", None)
-        if hook is not None:
-            sql, params = hook(self, self.connection)
-        elif getattr(kind, "as_sql", Expression.as_sql) is not Expression.as_sql:
-            sql, params = node.as_sql(self, self.connection)
-        else:
-            sql, params = self.renderer(kind)(node, self)
+        if kind is Param:
+            return self.renderer(kind)(node, self)
+        around = self.by_hand
+        try:
+            hook = getattr(node, f"as_{self.dialect.vendor}", None)
+            spells_itself = getattr(kind, "as_sql", Expression.as_sql) is not Expression.as_sql
+            self.by_hand = is_foreign(kind) if hook is not None or spells_itself else False
+            if hook is not None:
+                sql, params = hook(self, self.connection)
+            elif spells_itself:
+                sql, params = node.as_sql(self, self.connection)
+            else:
+                sql, params = self.renderer(kind)(node, self)
+        finally:
+            self.by_hand = around
         return sql, list(params)
 
     process = compile
 
     def render_standard(self, node: Any, **options: Any) -> Rendered:
         """The text of an expression as its class spells it, with some words of it replaced."""
-        return self.renderer(type(node))(node, self, **options)
+        around, self.by_hand = self.by_hand, False
+        try:
+            return self.renderer(type(node))(node, self, **options)
+        finally:
+            self.by_hand = around
 
     def renderer(self, kind: type) -> Renderer:
         """The renderer of a class: its own, or that of the nearest base."""
@@ -89,6 +103,11 @@ class Compiler:
     def finished(self, rendered: Rendered) -> tuple[str, list[Any]]:
         """The text with the dialect's marks, and the parameters in their order."""
         return finish(rendered, self.dialect)
+
+
+def is_foreign(kind: type) -> bool:
+    """Whether a class of expressions is not one of aorm's own."""
+    return not kind.__module__.startswith("aorm.")
 
 
 class SubqueryRenderer:

@@ -228,7 +228,7 @@ class SelectCompiler(Ordering):
             empty = expression.empty_result_set_value
             if empty is NotImplemented:
                 return "0", []
-            return constant(empty)
+            return constant(empty, self)
         except FullResultSet:
             return "(1 = 1)", []
         return expression.select_format(self, sql, params)  # type: ignore[no-any-return]

@@ -17,7 +17,7 @@ from aorm.query.aggregates import Aggregate
 from aorm.query.conditions import NOTHING, Never, Where
 from aorm.query.functions.comparison import Cast, Coalesce
 from aorm.sql.compiled import Computed, param_target
-from aorm.sql.compiler import MARKS, Compiler, Rendered
+from aorm.sql.compiler import MARKS, Compiler, Rendered, is_foreign
 
 # --- leaves ----------------------------------------
 
@@ -25,9 +25,9 @@ from aorm.sql.compiler import MARKS, Compiler, Rendered
 def render_param(node: e.Param, compiler: Compiler) -> Rendered:
     if node._output_field is not None and (detour := compiler.cast(param_target(node))):
         return f"%s{detour}", [node]
-    if node.typed and compiler.dialect.capabilities.typed_parameters:
+    if compiler.dialect.capabilities.typed_parameters and (node.typed or compiler.by_hand):
         cast = param_type(node, compiler)
-        if cast:
+        if cast and (node.typed or cast in _PLAIN_TYPES):
             return f"%s::{cast}", [node]
     return "%s", [node]
 
@@ -45,7 +45,19 @@ _TYPE_NAMES = {
     "bytes": "bytea",
     "bool": "boolean",
 }
+# What a user's own SQL is told beside a parameter: texts are of whatever type stands there.
+_PLAIN_TYPES = frozenset(_TYPE_NAMES.values()) - {"text", "bytea"} | {
+    "smallint",
+    "bigint",
+    "time without time zone",
+    "timestamp without time zone",
+}
 _TEXT_FIELDS = frozenset({"CharField", "SlugField", "EmailField", "URLField", "TextField"})
+
+
+def _type_name(kind: type) -> str | None:
+    """The type of values of a class on databases that have to be told."""
+    return next((_TYPE_NAMES[c.__name__] for c in kind.__mro__ if c.__name__ in _TYPE_NAMES), None)
 
 
 def param_type(node: e.Param, compiler: Compiler) -> str | None:
@@ -62,8 +74,7 @@ def param_type(node: e.Param, compiler: Compiler) -> str | None:
         base: Any = node._output_field_or_none
         if base is None:
             return None
-        names = [c.__name__ for c in kind.__mro__] if isinstance(kind, type) else []
-        return next((_TYPE_NAMES[n] for n in names if n in _TYPE_NAMES), None)
+        return _type_name(kind) if isinstance(kind, type) else None
     target = param_target(node)
     internal = target.get_internal_type() if target is not None else None
     if internal in _TEXT_FIELDS:
@@ -167,14 +178,57 @@ def render_func(
     **extra: Any,
 ) -> Rendered:
     """A function call; `extra` are further words of the template."""
-    parts, params = operands(node.source_expressions, compiler)
     data = {**node.extra, **extra}
     function = function or data.get("function") or node.function
+    sources = node.source_expressions
+    if compiler.dialect.capabilities.typed_parameters and _takes_own_types(node, function):
+        sources = [_of_any_type(each) for each in sources]
+    parts, params = operands(sources, compiler)
     template = template or data.get("template") or node.template
     joiner = arg_joiner or data.get("arg_joiner") or node.arg_joiner
     data.update(function=function)
     data["expressions"] = data["field"] = joiner.join(parts)
     return template % data, params
+
+
+# Functions of PostgreSQL that take values of any type, and have to be told which.
+_OF_ANY_TYPE = frozenset(
+    [
+        "array_agg",
+        "concat",
+        "concat_ws",
+        "format",
+        "json_agg",
+        "json_array",
+        "json_build_array",
+        "json_build_object",
+        "jsonb_agg",
+        "jsonb_build_array",
+        "jsonb_build_object",
+        "num_nonnulls",
+        "num_nulls",
+        "pg_typeof",
+        "quote_literal",
+        "quote_nullable",
+        "to_json",
+        "to_jsonb",
+    ]
+)
+
+
+def _takes_own_types(node: e.Func, function: str | None) -> bool:
+    """Whether a function that aorm does not know says by itself of which types its operands are."""
+    known = not is_foreign(type(node)) and "function" not in node.extra
+    return not known and (function or "").lower() not in _OF_ANY_TYPE
+
+
+def _of_any_type(node: Any) -> Any:
+    """A bare text as an operand of whatever type the function takes: a path, a name, a format."""
+    if not isinstance(node, e.Param) or node.kind is not str or node._output_field is not None:
+        return node
+    clone = node.copy()
+    clone.typed = False
+    return clone
 
 
 def operands(expressions: Any, compiler: Compiler) -> tuple[list[str], list[Any]]:
@@ -188,21 +242,22 @@ def operands(expressions: Any, compiler: Compiler) -> tuple[list[str], list[Any]
             empty = expression.empty_result_set_value
             if empty is NotImplemented:
                 raise
-            sql, found = constant(empty)
+            sql, found = constant(empty, compiler)
         except FullResultSet:
-            sql, found = constant(True)
+            sql, found = constant(True, compiler)
         parts.append(sql)
         params.extend(found)
     return parts, params
 
 
-def constant(value: Any) -> Rendered:
+def constant(value: Any, compiler: Compiler) -> Rendered:
     """The text of what an expression gives where there are no rows."""
     if value is None:
         return "NULL", []
-    return ("(1 = 1)" if value else "(1 = 0)") if isinstance(value, bool) else "%s", (
-        [] if isinstance(value, bool) else [value]
-    )
+    if isinstance(value, bool):
+        return "(1 = 1)" if value else "(1 = 0)", []
+    cast = _type_name(type(value)) if compiler.dialect.capabilities.typed_parameters else None
+    return (f"%s::{cast}" if cast else "%s"), [value]
 
 
 def render_aggregate(node: Aggregate, compiler: Compiler, **extra: Any) -> Rendered:

@@ -316,7 +316,11 @@ class Doubled(Lookup):
     ("dialect", "text", "params"),
     [
         (SQLITE, '? = "shop_book"."pages" * 2 AND ? > 0', (6, 6)),
-        (POSTGRESQL, '$1 = "shop_book"."pages" * 2 AND $1 > 0', (6,)),
+        (
+            POSTGRESQL,
+            '$1::integer = "shop_book"."pages" * 2 AND $1::integer > 0',
+            (6,),
+        ),
     ],
 )
 def test_a_lookup_of_a_user_spells_itself(dialect: Any, text: str, params: Any) -> None:
@@ -324,7 +328,9 @@ def test_a_lookup_of_a_user_spells_itself(dialect: Any, text: str, params: Any) 
     try:
         assert where(BOOKS.filter(pages__doubled="6"), dialect) == (text, params)
         other = where(BOOKS.filter(pages__doubled=F("author__age")), dialect)[0]
-        assert other == text.replace("?", "$1").replace("$1", '"shop_author"."age"')
+        assert other == text.replace("?", "$1::integer").replace(
+            "$1::integer", '"shop_author"."age"'
+        )
     finally:
         IntegerField._unregister_lookup(Doubled)
 
