@@ -13,7 +13,7 @@ import functools
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, TypeVar
@@ -70,6 +70,8 @@ class Hooks:
     loads_plainly: Callable[[Any], bool]
     generation: Callable[[], int]
     choices: Callable[[Any, Any, Sequence[Any]], Any]
+    check: Callable[[Any, Mapping[str, Any], str], bool]
+    acheck: Callable[[Any, Mapping[str, Any], str], Awaitable[bool]]
 
 
 hooks = Hooks()

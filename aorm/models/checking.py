@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from aorm.connections import connections, run
-from aorm.errors import ValidationError
+from aorm.connections import arun, connections, run
+from aorm.errors import DatabaseError, ValidationError
 from aorm.fields.base import DatabaseDefault, is_expression
 from aorm.fields.constraints import CheckConstraint, UniqueConstraint
-from aorm.fields.registry import hooks
+from aorm.fields.registry import Apps, hooks
+from aorm.late import logging
 from aorm.models.queryset import QuerySet
 from aorm.query import building
 from aorm.query.conditions import Q
 from aorm.query.draft import Draft
-from aorm.query.expressions import F, RawSQL, Slots, Value
+from aorm.query.expressions import F, RawSQL, Slots, Value, value_or_expression
 from aorm.query.functions.comparison import Cast
+from aorm.query.joins import Join
 from aorm.query.shapes import shape_of
 from aorm.sql.checks import compile_check
-from aorm.steps import Operation, fetch
+from aorm.steps import Operation, fetch, in_block
 
 Values = dict[str, Any]
 # Stands before the names of the checked instance's values among those of the rows.
 OWN = "_own_"
+_VALUES = "values"
 
 
 def condition_holds(condition: Any, values: Values, model: Any, using: str) -> bool:
@@ -32,18 +36,26 @@ def condition_holds(condition: Any, values: Values, model: Any, using: str) -> b
         condition: a Q or a conditional expression.
         values: expressions by name of field; the condition may refer to nothing else.
     """
+    queryset = _with_values(model, values).filter(condition)
+    return run(_holds(queryset, connections[using].dialect), connections[using], False)
+
+
+def _with_values(model: Any, values: Values, alone: bool = False) -> QuerySet[Any]:
+    """A QuerySet in which names are values; `alone`: these, and no fields of the model."""
     arguments: list[Any] = []
     for expression in values.values():
         expression.collect(arguments)
 
     def apply(draft: Draft, slots: Slots) -> None:
+        if alone:
+            draft.joins = {_VALUES: Join(_VALUES, _VALUES, derived=True, heading=tuple(values))}
+            draft.refs = {_VALUES: 1}
         for name, expression in values.items():
             building.annotate(draft, name, expression.parametrised(slots), select=False)
 
-    key = ("values", tuple(values), tuple(map(shape_of, values.values())))
-    start: QuerySet[Any] = QuerySet(model=model, using=using)
-    queryset = start._step(key, arguments, apply).filter(condition)
-    return run(_holds(queryset, connections[using].dialect), connections[using], False)
+    key = (_VALUES, alone, tuple(values), tuple(map(shape_of, values.values())))
+    start: QuerySet[Any] = QuerySet(model=model)
+    return start._step(key, arguments, apply)
 
 
 def _holds(queryset: Any, dialect: Any) -> Operation[bool]:
@@ -52,6 +64,43 @@ def _holds(queryset: Any, dialect: Any) -> Operation[bool]:
         return False
     rows = yield from fetch(compiled.sql, compiled.bind(queryset._values))
     return bool(rows)
+
+
+# --- conditions over values that belong to no model ----------------------------------------
+
+
+@cache
+def _no_model() -> Any:
+    """The model of queries that have no table."""
+    meta = type("Meta", (), {"app_label": "aorm", "managed": False, "apps": Apps()})
+    return type(hooks.model)("Values", (hooks.model,), {"__module__": __name__, "Meta": meta})
+
+
+def _checked(condition: Q, against: Mapping[str, Any], using: str) -> Operation[bool]:
+    values = {name: value_or_expression(value) for name, value in against.items()}
+    queryset = _with_values(_no_model(), values, alone=True).filter(condition)
+    return _holds_or_unknown(queryset, connections[using].dialect, condition)
+
+
+def _holds_or_unknown(queryset: Any, dialect: Any, condition: Q) -> Operation[bool]:
+    try:
+        return (yield from in_block(_holds(queryset, dialect)))
+    except DatabaseError as error:
+        log = logging.getLogger("aorm.models")
+        log.warning("Got a database error calling check() on %r: %s", condition, error)
+        return True
+
+
+def check(condition: Q, against: Mapping[str, Any], using: str) -> bool:
+    """Whether a condition holds for values by their names; see `Q.check`."""
+    return run(_checked(condition, against, using), connections[using], False)
+
+
+async def acheck(condition: Q, against: Mapping[str, Any], using: str) -> bool:
+    return await arun(_checked(condition, against, using), connections[using], False)
+
+
+hooks.check, hooks.acheck = check, acheck
 
 
 def values_of(instance: Any, model: Any, exclude: Collection[str] | None = None) -> Values:

@@ -8,11 +8,12 @@ lookup with columns and joins, in a `Where`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from aorm.errors import FieldError, QueryTypeError
 from aorm.fields import various
+from aorm.fields.registry import hooks
 from aorm.query.expressions import (
     AND,
     MAKERS,
@@ -219,6 +220,17 @@ class Q(Combinable):
 
     def resolve(self, scope: Any) -> Any:
         return scope.condition(self)
+
+    def check(self, against: Mapping[str, Any], using: str = "default") -> bool:
+        """Whether the condition holds for values, or expressions, by their names.
+
+        The database is asked, without any table.  Where it cannot tell, that is logged, and the
+        answer is True.  Raises FieldError for a name that has no value.
+        """
+        return hooks.check(self, against, using)
+
+    async def acheck(self, against: Mapping[str, Any], using: str = "default") -> bool:
+        return await hooks.acheck(self, against, using)
 
     def referenced_names(self) -> Iterator[str]:
         """The names of the lookups and fields in this condition."""
