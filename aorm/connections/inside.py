@@ -58,6 +58,29 @@ class Inside:
     def cursor(self, sql: str, params: Any) -> Any:
         return self.side.call(self.block, self.connection.cursor, sql, params)
 
+    async def acursor(self, sql: str, params: Any) -> Any:
+        """The same from a coroutine, which may be cancelled in the moment when the result is there.
+
+        Where another thread or loop has opened it, nobody else would know of it.
+        """
+        opened: list[Any] = []
+        connection = self.connection
+
+        def opening() -> None:
+            opened.append(connection.cursor(sql, params))
+
+        async def aopening() -> None:
+            opened.append(await connection.cursor(sql, params))
+
+        is_async = self.block.transaction.connection.is_async
+        try:
+            await self.side.call(self.block, aopening if is_async else opening)
+        except BaseException:
+            for cursor in opened:
+                cursor.forget()
+            raise
+        return opened[0]
+
     def note(self, step: Step, error: BaseException) -> None:
         """A step failed: an operation that could not write leaves the block in need of a rollback.
 

@@ -340,13 +340,23 @@ def _pieces(target: Any, statement: Statement, size: int) -> Iterator[list[Any]]
 
 
 def _close_inside(target: Any, cursor: Any) -> None:
-    if target.block.transaction.usable:
+    if _can_be_closed_now(target.block):
         try:
             target.side.call(target.block, cursor.close)
             return
         except TransactionManagementError:
             pass  # it has ended, or failed, while the turn was waited for
     cursor.forget()
+
+
+def _can_be_closed_now(block: Block) -> bool:
+    """Whether a result can be closed by the server, without waiting for others.
+
+    A generator that was left unfinished is closed when nobody refers to it any more: by then its
+    block may have ended, and what runs must not be held up by it, nor fail with it.
+    """
+    transaction = block.transaction
+    return transaction.usable and not block.closed and not transaction.turns.busy
 
 
 async def astream(statement: Statement, database: Any, size: int) -> AsyncIterator[list[Any]]:
@@ -371,7 +381,8 @@ async def astream(statement: Statement, database: Any, size: int) -> AsyncIterat
 
 async def _apieces(target: Any, statement: Statement, size: int) -> AsyncGenerator[list[Any], None]:
     inside = type(target) is Inside
-    cursor = await target.cursor(statement.sql, statement.params)
+    opening = target.acursor if inside else target.cursor
+    cursor = await opening(statement.sql, statement.params)
     try:
         while True:
             rows = await (
@@ -389,10 +400,13 @@ async def _apieces(target: Any, statement: Statement, size: int) -> AsyncGenerat
 
 
 async def _aclose_inside(target: Any, cursor: Any) -> None:
-    if target.block.transaction.usable:
+    if _can_be_closed_now(target.block):
         try:
             await target.side.call(target.block, cursor.close)
             return
         except TransactionManagementError:
             pass  # it has ended, or failed, while the turn was waited for
+        except BaseException:
+            cursor.forget()
+            raise
     cursor.forget()
