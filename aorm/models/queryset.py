@@ -334,17 +334,17 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
             raise QueryValueError("Chunk size must be strictly positive.")
         return chunk_size
 
-    def _statement(self) -> tuple[Any, Any]:
-        compiled = self._compiled(self._query, self._db or self.db)
+    def _statement(self, alias: str) -> tuple[Any, Any]:
+        compiled = self._compiled(self._query, alias)
         if compiled.empty:
             return None, compiled
         return Fetch(compiled.sql, compiled.bind(self._values)), compiled
 
     def _iterate(self, size: int) -> Iterator[T]:
-        statement, compiled = self._statement()
+        database = self._database()
+        statement, compiled = self._statement(database.alias)
         if statement is None:
             return
-        database = self._database()
         for rows in read_stream(statement, database, size):
             results = compiled.decode(rows, loaded_for(database.alias, self._fetch_mode))
             if self._known_related_objects:
@@ -355,10 +355,10 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
 
     async def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[T]:
         size = self._chunk_size(CHUNK_SIZE if chunk_size is None else chunk_size)
-        statement, compiled = self._statement()
+        database = self._database()
+        statement, compiled = self._statement(database.alias)
         if statement is None:
             return
-        database = self._database()
         pieces = aread_stream(statement, database, size)
         try:
             async for rows in pieces:
