@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from time import perf_counter
 from types import TracebackType
@@ -19,11 +19,31 @@ from aorm.steps import Read
 
 Listeners = tuple[tuple[str | None, list["CapturedQuery"]], ...]
 
+#: What stands between: an alias, and what makes a connection of one of that database.
+Around = tuple[str, Callable[[Any], Any]]
+AROUND: ContextVar[tuple[Around, ...]] = ContextVar("aorm_wrappers", default=())
+
 _LISTENERS: ContextVar[Listeners] = ContextVar("aorm_captures", default=())
 _everywhere: Listeners = ()
 _counting = threading.Lock()
 
-watching = 0  # captures that are open anywhere
+watching = 0  # captures, and functions around statements, that are open anywhere
+
+
+def add_around(entry: Around) -> None:
+    """From now on let this stand between, in this context, inside of the others."""
+    global watching
+    AROUND.set((*AROUND.get(), entry))
+    with _counting:
+        watching += 1
+
+
+def remove_around(entry: Around) -> None:
+    """From now on no longer."""
+    global watching
+    AROUND.set(tuple(each for each in AROUND.get() if each is not entry))
+    with _counting:
+        watching -= 1
 
 
 class CapturedQuery:
@@ -108,9 +128,12 @@ def watched(connection: Any, alias: str) -> Any:
     """The connection, or one in its place that lists what goes through it."""
     listeners = (*_LISTENERS.get(), *_everywhere)
     lists = [queries for using, queries in listeners if using is None or using == alias]
-    if not lists:
-        return connection
-    return (AsyncRecording if connection.is_async else Recording)(connection, lists)
+    if lists:
+        connection = (AsyncRecording if connection.is_async else Recording)(connection, lists)
+    for wanted, around in reversed(AROUND.get()):
+        if wanted == alias:
+            connection = around(connection)
+    return connection
 
 
 class _Noting:
@@ -127,6 +150,8 @@ class _Noting:
 
 class Recording(_Noting):
     """A synchronous connection that lists what goes through it."""
+
+    is_async = False
 
     def _timed(self, method: Any, sql: str, *params: Any) -> Any:
         query = self.note(sql, *params)
@@ -180,6 +205,8 @@ class Recording(_Noting):
 
 class AsyncRecording(_Noting):
     """An asynchronous connection that lists what goes through it."""
+
+    is_async = True
 
     async def _timed(self, method: Any, sql: str, *params: Any) -> Any:
         query = self.note(sql, *params)

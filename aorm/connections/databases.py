@@ -32,6 +32,7 @@ from aorm.connections.transaction import Block
 from aorm.connections.turns import open_block
 from aorm.connections.urls import parse
 from aorm.connections.workers import forget_workers
+from aorm.connections.wrappers import ExecuteWrappers
 from aorm.errors import ConnectionDoesNotExist, listed
 
 _all_databases: WeakSet[Database] = WeakSet()
@@ -71,7 +72,7 @@ class Operations:
         return self._database.dialect.adapted("TimeField", value)
 
 
-class Database(ByHand, ForeignKeys):
+class Database(ByHand, ForeignKeys, ExecuteWrappers):
     """A database under its alias: configuration, dialect and pools.
 
     `dialect` is what the SQL layer needs to know of it; of that only `quote` and

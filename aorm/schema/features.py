@@ -16,6 +16,7 @@ class Features:
     """The flags of one database."""
 
     allows_multiple_constraints_on_same_fields = True
+    bare_select_suffix = ""
     can_alter_table_drop_column = True
     can_alter_table_rename_column = True
     can_defer_constraint_checks = True
@@ -23,12 +24,18 @@ class Features:
     can_introspect_default = True
     can_introspect_foreign_keys = True
     can_introspect_json_field = True
+    can_return_columns_from_insert = True
+    can_return_rows_from_bulk_insert = True
     can_rollback_ddl = True
+    has_bulk_insert = True
     indexes_foreign_keys = True
     interprets_empty_strings_as_nulls = False
+    supports_aggregate_filter_clause = True
     supports_collation_on_charfield = True
     supports_collation_on_textfield = True
     supports_column_check_constraints = True
+    supports_explaining_query_execution = True
+    supports_expression_defaults = True
     supports_expression_indexes = True
     supports_ignore_conflicts = True
     supports_index_column_ordering = True
@@ -37,6 +44,9 @@ class Features:
     supports_non_deterministic_collations = True
     supports_over_clause = True
     supports_partial_indexes = True
+    supports_select_difference = True
+    supports_select_intersection = True
+    supports_select_union = True
     supports_table_check_constraints = True
     supports_transactions = True
     supports_update_conflicts = True
@@ -66,6 +76,12 @@ def _able(capability: str) -> Callable[[Database], Any]:
 
 _ASKED: dict[str, Callable[[Database], Any]] = {
     "can_create_inline_fk": lambda database: not _able("inline_foreign_keys_only")(database),
+    "can_distinct_on_fields": _able("distinct_on"),
+    "has_select_for_no_key_update": _able("select_for_no_key_update"),
+    "has_select_for_update": _able("select_for_update"),
+    "has_select_for_update_nowait": _able("select_for_update"),
+    "has_select_for_update_of": _able("select_for_update_of"),
+    "has_select_for_update_skip_locked": _able("select_for_update"),
     "has_native_duration_field": _able("native_duration"),
     "has_native_json_field": _able("native_json"),
     "has_native_uuid_field": _able("native_uuid"),
@@ -78,6 +94,8 @@ _ASKED: dict[str, Callable[[Database], Any]] = {
     "supports_deferrable_unique_constraints": _able("deferrable_constraints"),
     "supports_foreign_keys": lambda database: database.address.options.get("foreign_keys", True),
     "supports_nulls_distinct_unique_constraints": _able("nulls_distinct"),
+    "supports_stored_generated_columns": _able("stored_generated_columns"),
+    "supports_virtual_generated_columns": _able("virtual_generated_columns"),
     "supports_sequence_reset": lambda database: database.vendor != "sqlite",
     "supports_tablespaces": _able("tablespaces"),
     "supports_timezones": _able("time_zones"),

@@ -97,3 +97,14 @@ async def test_a_table_that_is_not_there_has_nothing(told: Told) -> None:
 async def test_a_table_that_is_not_there_cannot_be_described(told: Told) -> None:
     with pytest.raises(ProgrammingError, match="no table"):
         await told("get_table_description", 'no "such" table')
+
+
+async def test_features_are_told_in_the_words_of_django(database: Any) -> None:
+    features = database.features
+    postgresql = database.vendor == "postgresql"
+    assert features.supports_json_field is True
+    assert bool(features.can_distinct_on_fields) is postgresql
+    assert bool(features.has_select_for_update) is postgresql
+    assert features.ignores_table_name_case is not postgresql
+    with pytest.raises(AttributeError, match="no feature of databases is called 'flies'"):
+        features.flies  # noqa: B018 - asking is what fails
