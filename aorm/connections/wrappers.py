@@ -20,12 +20,14 @@ from aorm.connections import capture
 from aorm.connections.connection import RawResult
 from aorm.errors import InterfaceError, QueryTypeError
 from aorm.late import inspect
+from aorm.steps import Read
 
 Wrapper = Callable[..., Any]
 
 _NOTHING: dict[str, Callable[[], Any]] = {
     "fetch": list,
     "execute": int,
+    "insert": list,
     "execute_many": int,
     "raw": lambda: RawResult(None, -1),
 }
@@ -91,8 +93,22 @@ class _Around:
         self.wrapper = wrapper
         self.context = context
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.connection, name)
+    # What is sent without it; an asynchronous connection gives what is awaited.
+
+    def copy_in(self, sql: str, data: str) -> Any:
+        return self.connection.copy_in(sql, data)
+
+    def copy_out(self, sql: str, write: Any) -> Any:
+        return self.connection.copy_out(sql, write)
+
+    def begin(self, sql: str) -> Any:
+        return self.connection.begin(sql)
+
+    def command(self, sql: str) -> Any:
+        return self.connection.command(sql)
+
+    def end(self, sql: str) -> Any:
+        return self.connection.end(sql)
 
     def _given(self, name: str, sql: str, params: Any) -> Any:
         """What the wrapper gives for a statement."""
@@ -131,8 +147,14 @@ class Wrapped(_Around):
     def fetch(self, sql: str, params: Any) -> Any:
         return self._called("fetch", sql, params)
 
+    def read(self, step: Read) -> list[Any]:
+        return step.decode(self.fetch(step.sql, step.params), step.common)
+
     def execute(self, sql: str, params: Any) -> Any:
         return self._called("execute", sql, params)
+
+    def insert(self, sql: str, params: Any) -> Any:
+        return self._called("insert", sql, params)
 
     def execute_many(self, sql: str, rows: Any) -> Any:
         return self._called("execute_many", sql, rows)
@@ -158,6 +180,9 @@ class AsyncWrapped(_Around):
 
     async def execute(self, sql: str, params: Any) -> Any:
         return await self._called("execute", sql, params)
+
+    async def insert(self, sql: str, params: Any) -> Any:
+        return await self._called("insert", sql, params)
 
     async def execute_many(self, sql: str, rows: Any) -> Any:
         return await self._called("execute_many", sql, rows)

@@ -118,9 +118,14 @@ BY_HAND: dict[str, Row] = {
 }
 
 DATABASE: dict[str, Row] = {
+    "check_constraints": lambda w: in_atomic("check_constraints", on(w.database)),
     "close": lambda w: on(w.database),
     "commit": lambda w: by_hand(("commit", on(w.database))),
     "connect": lambda w: on(w.database),
+    "disable_constraint_checking": lambda w: in_atomic(
+        "disable_constraint_checking", on(w.database)
+    ),
+    "enable_constraint_checking": lambda w: in_atomic("enable_constraint_checking", on(w.database)),
     "execute": lambda w: on(w.database, "SELECT name FROM shop_tag WHERE name = %s", ["a"]),
     "execute: a change": lambda w: on(w.database, "UPDATE shop_tag SET name = name || '2'"),
     "execute: no such table": lambda w: on(w.database, "SELECT * FROM nowhere"),
@@ -200,8 +205,9 @@ GROUPS = (
         DATABASE,
         outside=True,
         lazily="""
-            abandon autocommit block clean_savepoints data_type_check_constraints data_types
-            data_types_suffix dialect features get_autocommit in_atomic_block introspection
+            abandon autocommit block clean_savepoints constraint_checks_disabled
+            data_type_check_constraints data_types data_types_suffix dialect execute_wrapper
+            execute_wrappers features get_autocommit in_atomic_block introspection
             make_async_pool make_sync_pool needs_rollback open_block run_on_commit savepoint_ids
             schema_editor set_dialect shown stats timezone timezone_name twin unbound url
         """,
