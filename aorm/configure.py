@@ -6,12 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aorm import schema
 from aorm.conf import settings
 from aorm.connections import Database, connections
 from aorm.connections.replicas import Replicas
 from aorm.errors import ImproperlyConfigured, listed
-from aorm.late import zoneinfo
+from aorm.late import LateModule, zoneinfo
 from aorm.models.fetch_modes import FetchMode
 from aorm.sql import inline  # noqa: F401  expressions in DDL and in single-row writes
 from aorm.sql.dialect import Dialect
@@ -20,7 +19,8 @@ from aorm.sql.dialects.sqlite import SQLITE
 
 DIALECTS: dict[str, Dialect] = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 _KEEP: Any = object()
-Database.schema_tools = schema
+# few programs change tables or look at them
+Database.schema_tools = LateModule("aorm.schema")
 
 
 def configure(

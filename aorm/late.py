@@ -4,7 +4,8 @@
    program may never come to use them: they say what is wrong, look at user code, or belong to
    one kind of field.
 2. They are used through the module (`hashlib.md5()`), never while a module of ours is imported.
-3. Modules of ours are never imported late: that would hide a cycle.
+3. Modules of ours are not imported late, which would hide a cycle; but for a package that hardly a
+   program uses, by the module above it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "LateModule",
     "base64",
     "difflib",
     "futures",
@@ -27,6 +29,19 @@ __all__ = [
     "urls",
     "zoneinfo",
 ]
+
+
+class LateModule:
+    """Stands for a module; keeps what was used of it, so that only the first use is slow."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(import_module(self.__name__), name)
+        setattr(self, name, found)
+        return found
+
 
 if TYPE_CHECKING:
     import base64
@@ -43,18 +58,6 @@ if TYPE_CHECKING:
     import urllib.parse as urls
     import zoneinfo
 else:
-
-    class LateModule:
-        """Stands for a module; keeps what was used of it, so that only the first use is slow."""
-
-        def __init__(self, name: str) -> None:
-            self.__name__ = name
-
-        def __getattr__(self, name: str) -> Any:
-            found = getattr(import_module(self.__name__), name)
-            setattr(self, name, found)
-            return found
-
     base64 = LateModule("base64")
     difflib = LateModule("difflib")
     futures = LateModule("concurrent.futures")
