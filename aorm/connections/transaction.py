@@ -46,6 +46,7 @@ class Block:
     """
 
     __slots__ = (
+        "__weakref__",  # what is remembered of its rows goes with it
         "before",
         "closed",
         "entered_by",

@@ -88,3 +88,57 @@ def test_a_model_that_is_gone_has_no_class():
 
 def test_a_model_is_named_with_its_application():
     assert str(ContentType(app_label="contrib", model="animal")) == "Contrib | animal"
+
+
+class Undone(Exception):
+    """Rolls a block back."""
+
+
+async def undone(ask, *calls):
+    """Calls in a block that is rolled back."""
+    with pytest.raises(Undone):
+        async with ask.atomic():
+            for call, *arguments in calls:
+                await ask(call, *arguments)
+            raise Undone
+
+
+@pytest.fixture
+def forgotten(tables):
+    ContentType.objects.all().delete()
+    ContentType.objects.clear_cache()
+
+
+@pytest.mark.usefixtures("forgotten")
+async def test_what_a_rollback_undid_is_made_again(ask):
+    lion = await ask(Animal.objects.create, name="Lion")
+    await undone(ask, (ContentType.objects.get_for_model, Animal))
+    await undone(ask, (ContentType.objects.get_for_models, Animal, Plant))
+    assert await ask(ContentType.objects.count) == 0
+    label = await ask(lion.labels.create, text="big")
+    assert await ask(list, lion.labels.all()) == [label]
+
+
+@pytest.mark.usefixtures("forgotten")
+async def test_what_a_savepoint_undid_is_made_again_in_the_same_transaction(ask):
+    lion = await ask(Animal.objects.create, name="Lion")
+    async with ask.atomic():
+        await undone(ask, (ContentType.objects.get_for_model, Animal))
+        label = await ask(lion.labels.create, text="big")
+        assert await ask(list, lion.labels.all()) == [label]
+    assert await ask(list, lion.labels.all()) == [label]
+
+
+@pytest.mark.usefixtures("forgotten")
+async def test_what_a_transaction_made_is_known_to_it_and_to_all_after_the_commit(ask):
+    async with ask.atomic():
+        made = await ask(ContentType.objects.get_for_model, Animal)
+        with ask.queries() as queries:
+            assert await ask(ContentType.objects.get_for_model, Animal) is made
+            assert await ask(ContentType.objects.get_for_id, made.pk) is made
+        assert not queries
+        assert not ContentType.objects._shared()
+    assert await ask(ContentType.objects.get_for_model, Animal) == made
+    with ask.queries() as queries:
+        await ask(ContentType.objects.get_for_id, made.pk)
+    assert not queries

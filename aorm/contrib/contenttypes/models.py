@@ -2,16 +2,20 @@
 
 1. Content types are remembered for each configured database, so that most questions need no
    query; a row that is missing is made when it is first asked for.
+   What a transaction has made is known to its own code alone, and goes with the block it was
+   made in: a rollback undoes it, and until the commit nobody else can point to it.
 2. What cannot ask (a QuerySet that is being built) uses what is remembered, else a subquery.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
-from aorm.connections import arun, connections, run
+from aorm.connections import Block, arun, connections, run
+from aorm.connections.turns import open_block
 from aorm.fields.numbers import AutoField
 from aorm.fields.registry import apps
 from aorm.fields.text import CharField
@@ -49,24 +53,57 @@ class ContentTypeManager(Manager["ContentType"]):
         super().__init__()
         # By database and not by alias: another configuration has other rows.
         self._cache: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
+        # By block, and the transactions that have made some.
+        self._uncommitted: WeakKeyDictionary[Block, Known] = WeakKeyDictionary()
+        self._making: WeakSet[Any] = WeakSet()
 
     def clear_cache(self) -> None:
-        """Forget all content types, for instance after a rollback that undid one."""
+        """Forget all content types."""
         self._cache.clear()
+        self._uncommitted.clear()
 
     # --- what is remembered -----------------------------------------------------------
 
-    def _seen(self) -> Known:
+    def _shared(self) -> Known:
         database = connections[self.db]
         around = database.around  # what a test has made is undone with its transaction
         return self._cache.setdefault(database if around is None else around.transaction, {})
+
+    def _seen(self) -> Mapping[Any, ContentType]:
+        shared = self._shared()
+        if not self._uncommitted:
+            return shared
+        block = self._block()
+        own = []
+        while block is not None:
+            own.append(self._uncommitted.get(block, {}))
+            block = block.parent
+        return ChainMap(*own, shared)
+
+    def _block(self) -> Block | None:
+        """The block that this code is in; None outside of transactions."""
+        database = connections[self.db]
+        block = open_block(database.block())
+        return None if block is database.around else block
 
     def known(self, model: Any, for_concrete_model: bool = True) -> ContentType | None:
         """The content type of a model, if that can be said without a query."""
         return self._seen().get(_natural_key(options_of(model, for_concrete_model)))
 
-    def _remember(self, found: ContentType) -> ContentType:
-        seen = self._seen()
+    def _kept(self, found: ContentType, made: bool = False) -> Operation[ContentType]:
+        if made or self._making:
+            # As user code is called: there the blocks of operations are in the context, too.
+            return (yield from call(self._remember, found, made))  # type: ignore[no-any-return]
+        return self._remember(found)
+
+    def _remember(self, found: ContentType, made: bool = False) -> ContentType:
+        block = self._block() if made or self._making else None
+        if made and block is not None:
+            self._making.add(block.transaction)
+        if block is None or block.transaction not in self._making:
+            seen = self._shared()
+        else:
+            seen = self._uncommitted.setdefault(block, {})
         seen[found.natural_key()] = seen[found.pk] = found
         return found
 
@@ -90,11 +127,12 @@ class ContentTypeManager(Manager["ContentType"]):
         if found is not None:
             return found
         key = {"app_label": app_label, "model": name}
+        made = False
         try:
             found = yield from self.get_queryset()._get_operation((), key)
         except self.model.DoesNotExist:
-            found, _ = yield from self._written("get_or_create", key)
-        return self._remember(found)
+            found, made = yield from self._written("get_or_create", key)
+        return (yield from self._kept(found, made))
 
     def _written(self, method: str, key: dict[str, str]) -> Operation[Any]:
         """What a method of QuerySet gives that writes, wherever routers want it written."""
@@ -122,7 +160,7 @@ class ContentTypeManager(Manager["ContentType"]):
     def _for_models(
         self, models: Iterable[Any], for_concrete_models: bool
     ) -> Operation[dict[Any, ContentType]]:
-        seen = self._seen()
+        seen = dict(self._seen())
         keys = {model: _natural_key(options_of(model, for_concrete_models)) for model in models}
         missing = {key: None for key in keys.values() if key not in seen}
         if missing:
@@ -132,11 +170,12 @@ class ContentTypeManager(Manager["ContentType"]):
             conditions = [Q(app_label=app, model__in=names) for app, names in by_app.items()]
             queryset = self.get_queryset().filter(Q.create(conditions, Q.OR))
             for found in (yield from queryset._fetch_operation()):
-                self._remember(found)
+                seen[found.natural_key()] = yield from self._kept(found)
                 missing.pop(found.natural_key(), None)
             for app_label, name in missing:
                 key = {"app_label": app_label, "model": name}
-                self._remember((yield from self._written("create", key)))
+                found = yield from self._written("create", key)
+                seen[app_label, name] = yield from self._kept(found, made=True)
         return {model: seen[key] for model, key in keys.items()}
 
     def get_for_id(self, id: Any) -> ContentType:
@@ -153,7 +192,8 @@ class ContentTypeManager(Manager["ContentType"]):
     def _for_id(self, id: Any) -> Operation[ContentType]:
         found = self._seen().get(id)
         if found is None:
-            found = self._remember((yield from self.get_queryset()._get_operation((), {"pk": id})))
+            found = yield from self.get_queryset()._get_operation((), {"pk": id})
+            yield from self._kept(found)
         return found
 
     def _for_ids(self, ids: Iterable[Any]) -> Operation[None]:
@@ -163,7 +203,7 @@ class ContentTypeManager(Manager["ContentType"]):
         if missing:
             queryset = self.get_queryset().filter(pk__in=missing)
             for found in (yield from queryset._fetch_operation()):
-                self._remember(found)
+                yield from self._kept(found)
 
     def get_by_natural_key(self, app_label: str, model: str) -> ContentType:
         """The content type of this application and this lower-case name of a model.
@@ -180,7 +220,8 @@ class ContentTypeManager(Manager["ContentType"]):
         found = self._seen().get((app_label, model))
         if found is None:
             key = {"app_label": app_label, "model": model}
-            found = self._remember((yield from self.get_queryset()._get_operation((), key)))
+            found = yield from self.get_queryset()._get_operation((), key)
+            yield from self._kept(found)
         return found
 
 
