@@ -222,3 +222,12 @@ def test_the_synchronous_method_carries_the_docstring(group, name):
 )
 async def test_awaited_results_are_those_of_a_loop(make):
     assert await make() == [each async for each in make()]
+
+
+@pytest.mark.usefixtures("tables")
+async def test_a_raw_query_that_was_read_knows_its_columns():
+    found = objects.Author.objects.raw("SELECT id, name AS called FROM shop_author ORDER BY id")
+    await found
+    with aorm.capture_queries() as queries:
+        assert found.columns == ["id", "called"]
+    assert not queries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from shop.models import Author, Book
 
 from aorm.errors import ProtectedError, RestrictedError
 from aorm.models import signals
@@ -222,3 +223,13 @@ async def test_a_new_receiver_is_noticed(ask, tables):
     finally:
         signals.pre_delete.disconnect(note, sender=Plain)
     assert seen == ["loud", "also"]
+
+
+async def test_what_stands_in_the_way_is_loaded_whole(ask, database):
+    author = await ask(Author.objects.create, name="Ada")
+    await ask(Book.objects.create, title="Notes", author=author, editor=author)
+    with pytest.raises(ProtectedError) as caught:
+        await ask(author.delete)
+    assert "<Book: Notes>" in str(caught.value)  # asks for nothing more, here on the event loop
+    (book,) = caught.value.protected_objects
+    assert book.get_deferred_fields() == set()
