@@ -142,6 +142,11 @@ FUNCTIONS: dict[str, Row] = {
     ).watching(*w.authors),
 }
 
+CONDITION: dict[str, Row] = {
+    "check": lambda w: on(models.Q(age__gt=models.F("limit")), {"age": 3, "limit": 2}),
+    "check: of what is missing": lambda w: on(models.Q(age__gt=2), {"size": 3}),
+}
+
 ADDED = "DoesNotExist MultipleObjectsReturned NotUpdated objects"
 
 GROUPS = (
@@ -186,5 +191,6 @@ GROUPS = (
     ),
     Group(RelatedField, CHOICES, pairs_only=True),
     Group(ForeignObjectRel, CHOICES_BACK, pairs_only=True),
+    Group(models.Q, CONDITION, pairs_only=True),
     Group(models, FUNCTIONS, lazily="SET with_cte"),
 )

@@ -119,6 +119,8 @@ BY_HAND: dict[str, Row] = {
 
 DATABASE: dict[str, Row] = {
     "check_constraints": lambda w: in_atomic("check_constraints", on(w.database)),
+    "check_constraints: of one table": lambda w: on(w.database, ["shop_book"]),
+    "disable_constraint_checking: outside": lambda w: on(w.database),
     "close": lambda w: on(w.database),
     "commit": lambda w: by_hand(("commit", on(w.database))),
     "connect": lambda w: on(w.database),

@@ -160,7 +160,7 @@ def test_each_row_is_about_a_method_with_a_twin(group):
 
 def classes() -> Iterator[type]:
     """The classes that users of aorm meet: not those of the layers below."""
-    for package in (aorm.models, aorm.contrib, aorm.schema, aorm.fields):
+    for package in (aorm.models, aorm.contrib, aorm.schema, aorm.fields, aorm.query):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for thing in vars(importlib.import_module(module.name)).values():
                 if inspect.isclass(thing) and thing.__module__ == module.name:
