@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from aorm.connections import connections
@@ -235,6 +235,36 @@ class Writing(Returning):
 
     def _update_operation(self, kwargs: Mapping[str, Any]) -> Doing[Any]:
         """UPDATE the rows; the number of rows that matched, or what `returning` named of them."""
+        return self._update_as_before(kwargs) or self._update_anew(kwargs)
+
+    def _update_as_before(self, kwargs: Mapping[str, Any]) -> Single[int] | None:
+        """The same with plain values, where an UPDATE of the same shape was worked out already.
+
+        All that is looked at then belongs to the query, and need not be looked at again; but a
+        version counts along where it was not named.
+        """
+        if self.model._meta.version_field is not None:
+            return None
+        values: Sequence[Any] = tuple(kwargs.values())
+        kinds = tuple(map(type, values))
+        derived = self._query.steps.get(("update", tuple(kwargs), kinds))
+        if derived is None or not _PLAIN(kinds):
+            return None
+        query = derived.query
+        if query.returning is not None or query.database is not None:
+            return None
+        if derived.bind is not None:
+            try:
+                values = derived.bind(values)
+            except OutOfRange:
+                return None  # these values need a query of their own
+        compiled = compile_update(query, connections[self._write_alias()].dialect)
+        if compiled.empty:
+            return None
+        self._result_cache = None
+        return Single(Execute(compiled.sql, compiled.bind((*self._values, *values))), _as_it_is)
+
+    def _update_anew(self, kwargs: Mapping[str, Any]) -> Doing[Any]:
         self._not_combined("update")
         if self._query.distinct_fields:
             raise QueryTypeError("Cannot call update() after .distinct(*fields).")
@@ -267,9 +297,6 @@ class Writing(Returning):
 
     def _assigned(self, kwargs: Mapping[str, Any]) -> tuple[Any, dict[Any, dict[str, Any]]]:
         """This QuerySet with assignments, and those that belong to tables of parents."""
-        known = self._assigned_before(kwargs)
-        if known is not None:
-            return known, {}
         opts = self.model._meta
         own: dict[str, Any] = {}
         parents: dict[Any, dict[str, Any]] = {}
@@ -295,20 +322,6 @@ class Writing(Returning):
             building.clear_ordering(draft)
 
         return self._step(key, values, apply), parents
-
-    def _assigned_before(self, kwargs: Mapping[str, Any]) -> Any:
-        """The same for plain values, where this step was worked out already; else None."""
-        values = tuple(kwargs.values())
-        kinds = tuple(map(type, values))
-        derived = self._query.steps.get(("update", tuple(kwargs), kinds))
-        if derived is None or not _PLAIN(kinds):
-            return None
-        bind = derived.bind
-        try:
-            bound = values if bind is None else bind(values)
-        except OutOfRange:
-            return None
-        return self._next(derived.query, (*self._values, *bound))
 
     def _update_then_select(self, kwargs: Mapping[str, Any]) -> Operation[list[Any]]:
         """UPDATE rows, and read columns of theirs that stand in other tables."""

@@ -205,7 +205,20 @@ class Connection(Identified):
                     # what was prepared is of no use to the rest of the transaction
                     self._statements.clear()
                 return _changed(status)
-            _, status, _ = await self._run(sql, params, True)
+            # as in fetch
+            statement = self._statements.get(sql)
+            if statement is None:
+                _, status, _ = await self._run(sql, params, True)
+            else:
+                try:
+                    _, status, _ = await self._protocol.bind_execute(
+                        statement._state, params, "", 0, True, None
+                    )
+                except (
+                    exceptions.InvalidCachedStatementError,
+                    exceptions.OutdatedSchemaCacheError,
+                ):
+                    _, status, _ = await self._run(sql, params, True)
             return _changed(status.decode())
         except FAILURES as error:
             raise self._converted(error) from error
