@@ -138,7 +138,7 @@ def test_a_deadlock_of_tasks(configured, make_insert, kind):
             await arun(_update(number, 1 - number), database)
 
         await asyncio.gather(work(0), work(1))
-        assert len(attempts) == 3
+        assert len(attempts) >= 3  # who starts again may meet the other one again
         names = await arun(steps.fetch("SELECT DISTINCT left(name, 1) FROM item"), database)
         assert len(names) == 1
 
@@ -166,7 +166,7 @@ def test_a_deadlock_of_threads(configured, make_insert):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(attempts) == 3
+    assert len(attempts) >= 3  # who starts again may meet the other one again
     assert len(run(steps.fetch("SELECT DISTINCT left(name, 1) FROM item"), database)) == 1
 
 
