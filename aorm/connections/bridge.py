@@ -7,7 +7,7 @@
 | thread without a running loop | sent to it, blocked on    | direct                     |
 | synchronous call on a loop's thread | SynchronousOnlyOperation, whatever the home    |
 
-Each class here has the four methods of the sides.  `sync_to_async` and `async_to_sync` are those
+Each class here has the methods of the sides.  `sync_to_async` and `async_to_sync` are those
 of asgiref, loaded when they are called.
 """
 
@@ -56,6 +56,9 @@ class FromThread:
     def call(self, block: Block, method: Callable[..., Any], *arguments: Any) -> Any:
         return self._sent(self._side.call(block, method, *arguments))
 
+    def close_cursor(self, block: Block, cursor: Any) -> None:
+        self._sent(self._side.close_cursor(block, cursor))
+
     def perform(self, block: Block, commands: Any) -> Any:
         return self._sent(self._side.perform(block, commands))
 
@@ -82,6 +85,9 @@ class FromOtherLoop:
 
     async def call(self, block: Block, method: Callable[..., Any], *arguments: Any) -> Any:
         return await self._sent(self._side.call(block, method, *arguments))
+
+    async def close_cursor(self, block: Block, cursor: Any) -> None:
+        await self._sent(self._side.close_cursor(block, cursor))
 
     async def perform(self, block: Block, commands: Any) -> Any:
         return await self._sent(self._side.perform(block, commands))
@@ -122,6 +128,17 @@ class FromLoop:
 
     async def call(self, block: Block, method: Callable[..., Any], *arguments: Any) -> Any:
         await self._take(block)
+        return await self._called_in_turn(method, *arguments)
+
+    async def close_cursor(self, block: Block, cursor: Any) -> None:
+        await self._take(block)
+        if block.closed:
+            self._side.free()
+            cursor.forget()
+        else:
+            await self._called_in_turn(cursor.close)
+
+    async def _called_in_turn(self, method: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return await _in_worker(self._side.call_in_turn, method, *arguments)
         except lazy.asyncio_module().CancelledError as error:

@@ -342,7 +342,7 @@ def _pieces(target: Any, statement: Statement, size: int) -> Iterator[list[Any]]
 def _close_inside(target: Any, cursor: Any) -> None:
     if _can_be_closed_now(target.block):
         try:
-            target.side.call(target.block, cursor.close)
+            target.side.close_cursor(target.block, cursor)
             return
         except TransactionManagementError:
             pass  # it has ended, or failed, while the turn was waited for
@@ -402,7 +402,7 @@ async def _apieces(target: Any, statement: Statement, size: int) -> AsyncGenerat
 async def _aclose_inside(target: Any, cursor: Any) -> None:
     if _can_be_closed_now(target.block):
         try:
-            await target.side.call(target.block, cursor.close)
+            await target.side.close_cursor(target.block, cursor)
             return
         except TransactionManagementError:
             pass  # it has ended, or failed, while the turn was waited for

@@ -1,7 +1,7 @@
 """A transaction at home: its statements and blocks, taking turns, on a thread or on a loop.
 
 1. `call` runs one function of the connection in a block's turn; `perform` runs commands; `open` and
-   `close` nest blocks.  Both classes have the same four, one of them awaited.
+   `close` nest blocks; `close_cursor` ends a result.  Both classes have the same, one's are awaited.
 2. Waiting for a statement has the statement's own end; waiting for a nested block of somebody else
    has a limit, and the error names the block.  Many short blocks one after another are no reason
    to give up: the limit is for one that stays.
@@ -82,6 +82,15 @@ class SyncSide:
         """Run commands that control the transaction, in one turn."""
         self._take(block)
         return self.perform_in_turn(commands)
+
+    def close_cursor(self, block: Block, cursor: Any) -> None:
+        """Close a result that was read inside of a block; after its end there is nothing to do."""
+        self._take(block)
+        if block.closed:
+            self.free()
+            cursor.forget()
+        else:
+            self.call_in_turn(cursor.close)
 
     def open(self, block: Block, savepoint: bool, owner: Any, place: tuple[str, int]) -> Block:
         """Open a block inside this one."""
@@ -249,6 +258,24 @@ class AsyncSide:
                 self.free()
             else:
                 turns.busy = False
+
+    async def close_cursor(self, block: Block, cursor: Any) -> None:
+        """Close a result that was read inside of a block; after its end there is nothing to do.
+
+        Who is cancelled then must not leave a mark on what the block was nested in.
+        """
+        await self.take(block)
+        try:
+            if block.closed or not self.transaction.usable:
+                cursor.forget()
+                return
+            try:
+                await cursor.close()
+            except BaseException as error:
+                self.transaction.note(error)
+                raise
+        finally:
+            self.free()
 
     async def perform(self, block: Block, commands: Generator[str, None, Any]) -> Any:
         """Run commands that control the transaction, in one turn."""

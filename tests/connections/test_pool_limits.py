@@ -25,6 +25,21 @@ KINDS = ["sqlite", "postgresql", "psycopg"]
 MANY = steps.Fetch("SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3")
 
 
+# functions with a name: Hypothesis parses the source of lambdas, at which Python 3.11 may fail
+
+
+def somebody_connects(machine):
+    return machine.making
+
+
+def one_is_used(machine):
+    return machine.state.used
+
+
+def somebody_waits(machine):
+    return machine.line
+
+
 class Decisions(RuleBasedStateMachine):
     """Connections are numbers here; a waiter is a number as well."""
 
@@ -60,7 +75,7 @@ class Decisions(RuleBasedStateMachine):
         self.state.waiting.append(waiter)
         self.line.append(waiter)
 
-    @precondition(lambda self: self.making)
+    @precondition(somebody_connects)
     @rule(works=st.booleans())
     def connect(self, works):
         self.making -= 1
@@ -69,7 +84,7 @@ class Decisions(RuleBasedStateMachine):
         else:
             self._serve(self.state.failed(), None)
 
-    @precondition(lambda self: self.state.used)
+    @precondition(one_is_used)
     @rule(data=st.data(), sound=st.booleans())
     def release(self, data, sound):
         connection = data.draw(st.sampled_from(sorted(self.state.used)))
@@ -78,7 +93,7 @@ class Decisions(RuleBasedStateMachine):
         else:
             self._serve(self.state.drop(connection), None)
 
-    @precondition(lambda self: self.line)
+    @precondition(somebody_waits)
     @rule(data=st.data())
     def give_up(self, data):
         waiter = data.draw(st.sampled_from(self.line))
@@ -115,8 +130,10 @@ class SharedDecisions(Decisions):
 
 @pytest.mark.parametrize("machine", [Decisions, SharedDecisions])
 def test_a_pools_decisions_hold_in_any_order_of_events(machine):
-    # by a function: Hypothesis would parse the source of a class, which Python 3.11 may fail to do
-    run_state_machine_as_test(lambda: machine(), settings=settings(max_examples=60, deadline=None))
+    def make():  # not the class, whose source would be parsed as well
+        return machine()
+
+    run_state_machine_as_test(make, settings=settings(max_examples=60, deadline=None))
 
 
 @pytest.mark.parametrize("kind", KINDS)
