@@ -1,7 +1,8 @@
 """A transaction at home: its statements and blocks, taking turns, on a thread or on a loop.
 
 1. `call` runs one function of the connection in a block's turn; `perform` runs commands; `open` and
-   `close` nest blocks; `close_cursor` ends a result.  Both classes have the same, one's are awaited.
+   `close` nest blocks; `close_cursor` ends a result.  Both classes have the same, one of them
+   awaited.
 2. Waiting for a statement has the statement's own end; waiting for a nested block of somebody else
    has a limit, and the error names the block.  Many short blocks one after another are no reason
    to give up: the limit is for one that stays.
