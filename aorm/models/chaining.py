@@ -14,7 +14,7 @@ from aorm.errors import FieldError, NotSupportedError, QueryTypeError
 from aorm.models.shown import ShownQuery
 from aorm.operations.routing import DEFAULT_DB_ALIAS, router
 from aorm.query import building
-from aorm.query.conditions import Q, argument, check_keywords, keyed, keyed_at_once
+from aorm.query.conditions import Q, argument, check_keywords, keyed
 from aorm.query.draft import Draft
 from aorm.query.expressions import F, Slots
 from aorm.query.filters import add_q
@@ -23,7 +23,6 @@ from aorm.query.query import Derived, Query
 from aorm.query.shapes import PLAIN, normalised
 
 Apply = Callable[[Draft, Slots], Any]
-_PLAIN = PLAIN.issuperset
 
 
 class Chaining:
@@ -109,12 +108,20 @@ class Chaining:
         if derived is None:
             return None
         bind = derived.bind
-        if bind is None:
-            return self._next(derived.query, (*self._values, *values))
         try:
-            return self._next(derived.query, self._values + bind(values))
+            added = tuple(values) if bind is None else bind(values)
         except OutOfRange:
             return None  # these values need a query of their own
+        # As `_next`, whose call would take longer than what it does.
+        if len(self.__dict__) == 5 and self._plainly_cloned:
+            clone = object.__new__(type(self))
+            clone.model = self.model
+            clone._query = derived.query
+            clone._values = self._values + added
+            clone._db = self._db
+            clone._result_cache = None
+            return clone
+        return self._next(derived.query, self._values + added)
 
     def _step(self, key: Any, values: Sequence[Any], apply: Apply) -> Self:
         """The QuerySet after a step with values in the order in which `apply` numbers them."""
@@ -226,100 +233,125 @@ class Chaining:
 
         Raises FieldError for an unknown name, and what a field raises for a wrong value.
         """
-        if args or self._query.combinator is not None or not kwargs:
+        if args or not kwargs or not self._query.is_open:
             return self._conditions(False, args, kwargs)
-        if self._query.is_sliced:
-            raise QueryTypeError("Cannot filter a query once a slice has been taken.")
-        values = tuple(kwargs.values())
-        kinds: tuple[Any, ...] = tuple(map(type, values))
-        flat: Any = values
-        if not _PLAIN(kinds):
-            flat = []
-            shapes = keyed_at_once(values, flat)
-            if shapes is None:
-                flat = []
-                values = tuple(map(normalised, values))
-                shapes = tuple([keyed(value, flat) for value in values])
-            kinds = shapes
-        found = self._known(("filter", tuple(kwargs), kinds, self._sticky_filter), flat)
-        if found is not None:
-            return found
-        return self._next(*self._filtered(kwargs, values, kinds))
+        # As many names as shapes.  A loop, as `map`, `issuperset` and tuples take twice as long.
+        parts: list[Any] = ["filter", self._sticky_filter, *kwargs]
+        values: list[Any] = []
+        for value in kwargs.values():
+            kind: Any = type(value)
+            if kind in PLAIN:
+                values.append(value)
+                parts.append(kind)
+            elif hasattr(kind, "keyed"):
+                parts.append(value.keyed(values))
+            else:
+                return self._filtered_by_others(kwargs)
+        key = tuple(parts)
+        found = self._known(key, values)
+        return self._newly_filtered(key, kwargs, values) if found is None else found
+
+    def _filtered_by_others(self, kwargs: dict[str, Any]) -> Self:
+        """The QuerySet after a filter by lists, queries, constants and values of other types."""
+        given = {name: normalised(value) for name, value in kwargs.items()}
+        values: list[Any] = []
+        shapes = [keyed(value, values) for value in given.values()]
+        key = ("filter", self._sticky_filter, *given, *shapes)
+        found = self._known(key, values)
+        return self._newly_filtered(key, given, values) if found is None else found
+
+    def _newly_filtered(self, key: Any, kwargs: dict[str, Any], values: Sequence[Any]) -> Self:
+        derived = self._query.derive(key, values, self._filter_step(kwargs))
+        return self._next(*self._bound(derived, key, values, self._filter_step(kwargs)))
+
+    def _filter_step(self, kwargs: dict[str, Any]) -> Apply:
+        """The step of a filter by (normalised) keywords."""
+        sticky = self._sticky_filter
+
+        def apply(draft: Draft, slots: Slots) -> None:
+            check_keywords(kwargs)
+            pairs = [(name, argument(value, slots)) for name, value in kwargs.items()]
+            add_q(draft, Q.create(pairs), sticky=sticky)
+
+        return apply
 
     def _filtered(
         self, kwargs: dict[str, Any], values: tuple[Any, ...], kinds: tuple[Any, ...]
     ) -> tuple[Query, tuple[Any, ...]]:
-        """The query and its values after a filter by keywords."""
-        flat: Sequence[Any] = values
-        if not _PLAIN(kinds):
-            flat = []
-            kinds = tuple([keyed(value, flat) for value in values])
-        sticky = self._sticky_filter
-        key = ("filter", tuple(kwargs), kinds, sticky)
+        """The query and its values after a filter by keywords with plain values."""
+        key = ("filter", self._sticky_filter, *kwargs, *kinds)
         derived = self._query.steps.get(key)
         if derived is not None:
             bind = derived.bind
             if bind is None:
-                return derived.query, (*self._values, *flat)
+                return derived.query, self._values + values
             try:
-                return derived.query, self._values + bind(flat)
+                return derived.query, self._values + bind(values)
             except OutOfRange:
                 pass  # these values need a query of their own
-
-        def apply(draft: Draft, slots: Slots) -> None:
-            check_keywords(kwargs)
-            pairs = [
-                (name, argument(value, slots)) for name, value in zip(kwargs, values, strict=True)
-            ]
-            add_q(draft, Q.create(pairs), sticky=sticky)
-
-        derived = self._query.derive(key, flat, apply)
-        return self._bound(derived, key, flat, apply)
+        apply = self._filter_step(kwargs)
+        derived = self._query.derive(key, values, apply)
+        return self._bound(derived, key, values, apply)
 
     def exclude(self, *args: Any, **kwargs: Any) -> Self:
         """The rows that do not satisfy all conditions together."""
         return self._conditions(True, args, kwargs)
 
     def _conditions(self, negate: bool, args: Sequence[Any], kwargs: dict[str, Any]) -> Self:
-        query = self._query
-        if query.combinator is not None:
-            self._not_combined("exclude" if negate else "filter")
-        if query.is_sliced and (args or kwargs):
-            self._not_sliced("Cannot filter a query once a slice has been taken.")
+        if not self._query.is_open:
+            self._check_open(negate, args, kwargs)
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
-        pairs = [(name, normalised(value)) for name, value in kwargs.items()]
         values: list[Any] = []
-        parts: list[Any] = [Q, Q.default, negate]
+        parts: list[Any] = ["q", negate, self._sticky_filter, len(args)]
         for each in args:
             if not hasattr(each, "keyed"):
-                return self._with_q(_condition((*args, *pairs), kwargs, negate))
+                return self._with_q(_condition((*args, *_pairs(kwargs)), kwargs, negate))
             parts.append(each.keyed(values))
-        for name, value in pairs:
-            parts += (name, keyed(value, values))
-        key = ("q", tuple(parts), self._sticky_filter)
+        for name, value in kwargs.items():
+            kind: Any = type(value)
+            parts.append(name)
+            if kind in PLAIN:
+                values.append(value)
+                parts.append(kind)
+            else:
+                value = kwargs[name] = normalised(value)
+                parts.append(keyed(value, values))
+        key = tuple(parts)
         found = self._known(key, values)
-        if found is not None:
-            return found
+        return self._with_conditions(key, values, negate, args, kwargs) if found is None else found
+
+    def _with_conditions(
+        self, key: Any, values: Any, negate: bool, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Self:
+        """The QuerySet after conditions of a new shape.
+
+        Apart from `_conditions`, whose variables would be cells if a function inside it used them.
+        """
 
         def apply(draft: Draft, slots: Slots) -> None:
-            q = _condition((*args, *pairs), kwargs, negate)
+            q = _condition((*args, *kwargs.items()), kwargs, negate)
             add_q(draft, q.parametrised(slots), sticky=self._sticky_filter)
 
         return self._step(key, values, apply)
+
+    def _check_open(self, negate: bool, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        self._not_combined("exclude" if negate else "filter")
+        if args or kwargs:
+            self._not_sliced("Cannot filter a query once a slice has been taken.")
 
     def complex_filter(self, filter_obj: Any) -> Self:
         """The rows that satisfy a `Q` or a dictionary of lookups."""
         self._not_combined("complex_filter")
         if isinstance(filter_obj, Q):
             return self._with_q(filter_obj)
-        return self._conditions(False, (), filter_obj)
+        return self._conditions(False, (), dict(filter_obj))
 
     def _with_q(self, q: Q) -> Self:
         sticky = self._sticky_filter
         values: list[Any] = []
         return self._step(
-            ("q", q.keyed(values), sticky),
+            ("one q", q.keyed(values), sticky),
             values,
             lambda draft, slots: add_q(draft, q.parametrised(slots), sticky=sticky),
         )
@@ -342,6 +374,10 @@ def base_query(model: Any) -> Query:
     if found is None:
         found = derived[base_query] = Query.all(model)
     return found
+
+
+def _pairs(kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, normalised(value)) for name, value in kwargs.items()]
 
 
 def _condition(args: Sequence[Any], kwargs: dict[str, Any], negate: bool) -> Q:

@@ -18,7 +18,9 @@ from aorm.query.filters import Scope
 from aorm.query.functions.datetime import Trunc
 from aorm.query.shapes import shape_of
 
-_TEXTS = frozenset({str}).issuperset
+#: Keys of slices from the first row on: of one row, and of several.
+_ONE = ("slice", False, True, True)
+_FIRST = ("slice", False, True, False)
 _HELD = frozenset({"_loaded", "_meta", "_own_state", "_remembered_values", "_state"})
 
 
@@ -31,27 +33,31 @@ class Shaping(Chaining):
         """Each object with further values, computed in SQL, as attributes."""
         if self._query.combinator is not None:
             self._not_combined("annotate")
-        return self._annotated(args, kwargs, select=True)
+        return self._annotated(args, kwargs, "annotate")
 
     def alias(self, *args: Any, **kwargs: Any) -> Self:
         """Values computed in SQL, for later steps, that are not among the results."""
         self._not_combined("alias")
-        return self._annotated(args, kwargs, select=False)
+        return self._annotated(args, kwargs, "alias")
 
-    def _annotated(self, args: Sequence[Any], kwargs: dict[str, Any], *, select: bool) -> Self:
-        method = "annotate" if select else "alias"
+    def _annotated(self, args: Sequence[Any], kwargs: dict[str, Any], method: str) -> Self:
         given = named_expressions(args, kwargs, method) if args else kwargs
         if not given:
             return self._chain()
         values: list[Any] = []
-        shapes = [
-            each.keyed(values) if hasattr(each, "keyed") else keyed(each, values)
-            for each in given.values()
-        ]
-        key = (method, *given, *shapes)
+        parts: list[Any] = [method, *given]
+        for each in given.values():
+            known = hasattr(type(each), "keyed")
+            parts.append(each.keyed(values) if known else keyed(each, values))
+        key = tuple(parts)
         found = self._known(key, values)
-        if found is not None:
-            return found
+        return self._newly_annotated(key, values, given, method) if found is None else found
+
+    def _newly_annotated(
+        self, key: Any, values: list[Any], given: dict[str, Any], method: str
+    ) -> Self:
+        """The QuerySet after annotations of a new shape; apart for what `_with_conditions` says."""
+        select = method == "annotate"
 
         def apply(draft: Draft, slots: Slots) -> None:
             named_expressions((), given, method)
@@ -139,9 +145,12 @@ class Shaping(Chaining):
                 raise QueryTypeError(
                     f"values() and values_list() take names of fields, not {name!r}"
                 )
-        clone = self._annotated((), expressions, select=True) if expressions else self
+        clone = self._annotated((), expressions, "annotate") if expressions else self
+        return clone._with_form(kind, names)
+
+    def _with_form(self, kind: str, names: list[Any]) -> Self:
         key = ("values", kind, tuple(names))
-        return clone._without_values(
+        return self._without_values(
             key, lambda draft: building.set_values(draft, names, (kind, None))
         )
 
@@ -192,15 +201,23 @@ class Shaping(Chaining):
         query = self._query
         if query.is_sliced:
             raise QueryTypeError("Cannot reorder a query once a slice has been taken.")
+        values: list[Any] = []
         key = ("order", field_names)
-        if _TEXTS(map(type, field_names)):
+        for each in field_names:
+            if type(each) is not str:
+                key = ("order", tuple([_term_key(each, values) for each in field_names]))
+                found = self._known(key, values)
+                if found is not None:
+                    return found
+                break
+        else:
             derived = query.steps.get(key)
             if derived is not None:
                 return self._next(derived.query, self._values)
-            values: list[Any] = []
-        else:
-            values = []
-            key = ("order", tuple([_term_key(each, values) for each in field_names]))
+        return self._newly_ordered(key, values, field_names)
+
+    def _newly_ordered(self, key: Any, values: list[Any], field_names: tuple[Any, ...]) -> Self:
+        """The QuerySet after an order of a new shape; apart for what `_with_conditions` says."""
 
         def apply(draft: Draft, slots: Slots) -> None:
             building.clear_ordering(draft, force=True, clear_default=False)
@@ -236,27 +253,26 @@ class Shaping(Chaining):
 
     def _sliced(self, low: int | None, high: int | None) -> Self:
         """The rows from place `low` up to `high`, within the rows of an earlier slice."""
-        query, values = self._query, self._values
+        query = self._query
         if query.is_sliced:
             low, high = self._within(low or 0, high)
-        low = low or 0
-        if high is not None and high <= low:
-            return self._without_values("no rows", building.set_no_rows)
-        one = high is not None and high - low == 1
-        key = ("slice", low > 0, high is not None, one)
+        added: tuple[int, ...]
+        if not low and high is not None and high > 0:
+            key = _ONE if high == 1 else _FIRST
+            added = (high,)
+        else:
+            low = low or 0
+            if high is not None and high <= low:
+                return self._without_values("no rows", building.set_no_rows)
+            one = high is not None and high - low == 1
+            key = ("slice", low > 0, high is not None, one)
+            added = (low,) if low else ()
+            if high is not None:
+                added += (high - low,)
         derived = query.steps.get(key)
         if derived is None:
-            has_low, has_high = low > 0, high is not None
-
-            def apply(draft: Draft, slots: Slots) -> None:
-                draft.limit = draft.offset = None
-                building.set_limits(draft, has_low, has_high, one, slots)
-
-            derived = query.derive(key, (), apply)
-        added: tuple[Any, ...] = (low,) if low else ()
-        if high is not None:
-            added += (high - low,)
-        return self._next(derived.query, values + added)
+            derived = query.derive(key, (), _limits(key))
+        return self._next(derived.query, self._values + added)
 
     def _within(self, low: int, high: int | None) -> tuple[int, int | None]:
         query, values = self._query, self._values
@@ -402,6 +418,17 @@ class Shaping(Chaining):
 
     def _add_hints(self, **hints: Any) -> None:
         self._hints = {**self._hints, **hints}
+
+
+def _limits(key: tuple[Any, ...]) -> Callable[[Draft, Slots], None]:
+    """The step of a slice, of the shape that its key says."""
+    _, has_low, has_high, one = key
+
+    def apply(draft: Draft, slots: Slots) -> None:
+        draft.limit = draft.offset = None
+        building.set_limits(draft, has_low, has_high, one, slots)
+
+    return apply
 
 
 def as_expression(value: Any) -> Any:

@@ -69,10 +69,10 @@ class Case(Expression, recorded=False):
     def keyed(self, values: list[Any]) -> Hashable:
         if self.extra or type(self) is not Case:
             return super().keyed(values)
-        shapes = [each.keyed(values) for each in self.cases]
         field = self._output_field
         kind = None if field is None else field_key(field)
-        return (Case, kind, *shapes, self.default.keyed(values))
+        cases = [each.keyed(values) for each in self.cases]
+        return (Case, kind, *cases, self.default.keyed(values))
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         options: dict[str, Any] = {"default": self.default, **self.extra}

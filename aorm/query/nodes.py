@@ -42,7 +42,7 @@ class Slots:
 
 
 #: Attributes of an instance that say nothing about what it is.
-INCIDENTAL = frozenset({"_shape", "_output_found", "_made_with"})
+INCIDENTAL = frozenset({"_shape", "_output_found", "_made_with", "_queryset"})
 
 
 class Computed:

@@ -55,13 +55,15 @@ class Budget:
 class Query(State):
     """The structure of a query; never changed after it was made."""
 
-    __slots__ = ("__weakref__", "budget", "compiled", "epoch", "is_sliced", "steps")
+    __slots__ = ("__weakref__", "budget", "compiled", "epoch", "is_open", "is_sliced", "steps")
 
     steps: dict[Hashable, Derived]
     compiled: dict[Any, Any]
     budget: Budget
     epoch: int
     is_sliced: bool
+    #: Whether conditions may come yet: it is neither a slice nor a combination.
+    is_open: bool
 
     @classmethod
     def all(cls, model: Any) -> Query:
@@ -83,6 +85,7 @@ class Query(State):
         self.budget = budget or Budget()
         self.epoch = self.budget.epoch
         self.is_sliced = self.limit is not None or self.offset is not None
+        self.is_open = not self.is_sliced and self.combinator is None
 
     def derive(
         self,

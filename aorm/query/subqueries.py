@@ -78,6 +78,8 @@ class Subquery(Expression, recorded=False):
     template = "(%(subquery)s)"
     contains_aggregate = False
     empty_result_set_value: Any = None
+    _source: Any
+    _query: Any
 
     def __init__(self, queryset: Any, output_field: Any = None, **extra: Any) -> None:
         if output_field is not None:
@@ -85,36 +87,46 @@ class Subquery(Expression, recorded=False):
         self._hold(queryset, extra)
 
     def _hold(self, queryset: Any, extra: dict[str, Any]) -> None:
-        self.source: Any
+        self.extra = extra
+        self._queryset = queryset
         if isinstance(queryset, QueryNode):
             self.source, self.inner_values = queryset, ()
         else:
-            query, self.inner_values = queryset.as_subquery()
-            self.source = QueryNode(query)
-        self.extra = extra
-        self._made_with = ((queryset,), extra)
+            self._source = None
+            self._query, self.inner_values = queryset.as_subquery()
+
+    @property
+    def source(self) -> Any:
+        """The query as an operand; made when it is asked for, which a second use never does."""
+        found = self._source
+        if found is None:
+            found = self._source = QueryNode(self._query)
+        return found
+
+    @source.setter
+    def source(self, node: Any) -> None:
+        self._source, self._query = node, node.query
 
     def made_with(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (self.source,), self.extra
+        queryset = self.__dict__.get("_queryset")
+        return (self.source if queryset is None else queryset,), self.extra
 
     @property
     def query(self) -> Any:
-        return self.source.query
+        return self._query
 
     def keyed(self, values: list[Any]) -> Hashable:
-        values.extend(self.inner_values)
-        source = self.source
+        values += self.inner_values
         kind = type(self)
         field = self._output_field
-        shape = (
-            kind,
-            source.query,
-            source.base,
-            field if field is None or field is _BOOLEAN else field_key(field),
-        )
+        if field is not None:
+            # The hash of a field is a function of Python's.
+            field = "boolean" if field is _BOOLEAN else field_key(field)
+        source = self._source
+        shape = (kind, self._query, 0 if source is None else source.base, field)
         if self.extra or kind not in _OWN or self.template is not kind.template:
             options = {**self.__dict__, "template": self.template}
-            for name in ("source", "inner_values", "_output_field", *INCIDENTAL):
+            for name in (*_OPERAND, "inner_values", "_output_field", *INCIDENTAL):
                 options.pop(name, None)
             return (*shape, freeze(options))
         return shape
@@ -124,12 +136,12 @@ class Subquery(Expression, recorded=False):
 
     def parametrised(self, slots: Slots) -> Any:
         clone = self.copy()
-        clone.source = QueryNode(self.source.query, slots.take(len(self.inner_values)))
+        clone.source = QueryNode(self._query, slots.take(len(self.inner_values)))
         clone.inner_values = ()
         return clone
 
     def _resolve_output_field(self) -> Any:
-        return self.source.query.output_field
+        return self._query.output_field
 
     def get_group_by_cols(self) -> list[Any]:
         outer = self.query.outer_columns()
@@ -156,5 +168,7 @@ class Exists(Subquery, recorded=False):
         return True
 
 
+#: What a subquery keeps of the query that it was given.
+_OPERAND = ("_source", "_query")
 #: Classes that say all about themselves in their own attributes.
 _OWN = frozenset({Subquery, Exists})

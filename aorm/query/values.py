@@ -75,10 +75,11 @@ class Value(Expression, recorded=False):
         if kind is int:
             if not -INT4 <= value < INT4:
                 kind = int_kind(value)
-        elif value is None or kind is bool:
-            kind = (value,)
-        elif kind in (list, tuple):
-            kind = (kind, len(value))
+        elif kind not in PLAIN:
+            if value is None or kind is bool:
+                kind = (value,)
+            elif kind is list or kind is tuple:
+                kind = (kind, len(value))
         field = self._output_field
         return (type(self), kind, None if field is None else field_key(field))
 
