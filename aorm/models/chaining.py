@@ -305,7 +305,7 @@ class Chaining:
         values: list[Any] = []
         parts: list[Any] = ["q", negate, self._sticky_filter, len(args)]
         for each in args:
-            if not hasattr(each, "keyed"):
+            if not hasattr(type(each), "keyed"):
                 return self._with_q(_condition((*args, *_pairs(kwargs)), kwargs, negate))
             parts.append(each.keyed(values))
         for name, value in kwargs.items():

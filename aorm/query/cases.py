@@ -21,7 +21,7 @@ class When(Expression, recorded=False):
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
         self.condition = MAKERS.branch(condition, lookups)
-        self.result = then if hasattr(then, "parametrised") else expression_of(then)
+        self.result = then if hasattr(type(then), "parametrised") else expression_of(then)
 
     def keyed(self, values: list[Any]) -> Hashable:
         if type(self) is not When or self._output_field is not None:
@@ -63,7 +63,9 @@ class Case(Expression, recorded=False):
         if output_field is not None:
             self._output_field = output_field
         self.cases = list(cases)
-        self.default = default if hasattr(default, "parametrised") else expression_of(default)
+        self.default = (
+            default if hasattr(type(default), "parametrised") else expression_of(default)
+        )
         self.extra = extra
 
     def keyed(self, values: list[Any]) -> Hashable:

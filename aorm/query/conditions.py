@@ -8,7 +8,7 @@ lookup with columns and joins, in a `Where`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Hashable, Iterator, Mapping
 from typing import Any
 
 from aorm.errors import FieldError, QueryTypeError
@@ -126,7 +126,7 @@ class Q(Combinable):
 
     @classmethod
     def of(cls, lookups: dict[str, Any]) -> Q:
-        """`Q(**lookups)`, in half of its time where there is one lookup; it keeps the dictionary."""
+        """`Q(**lookups)`, sooner where there is one lookup; it keeps the dictionary."""
         if len(lookups) != 1:
             return cls(**lookups)
         for name, value in lookups.items():
@@ -169,17 +169,19 @@ class Q(Combinable):
     def keyed(self, values: list[Any]) -> Hashable:
         lookups = self._lookups
         if lookups is not None and len(lookups) == 1:
-            for name, value in lookups.items():
-                kind = type(value)
-                if kind in PLAIN:
-                    values.append(value)
-                elif hasattr(kind, "keyed"):
-                    kind = value.keyed(values)
-                else:
-                    kind = keyed(value, values)
-            return (type(self), self.connector, self.negated, name, kind)
+            # A tuple at once takes half as long as a list that is filled.
+            ((name, value),) = lookups.items()
+            one: Any = type(value)
+            if one in PLAIN:
+                values.append(value)
+            elif hasattr(one, "keyed"):
+                one = value.keyed(values)
+            else:
+                one = keyed(value, values)
+            return (type(self), self.connector, self.negated, name, one)
         parts: list[Any] = [type(self), self.connector, self.negated]
-        for child in self._children if lookups is None else lookups.items():
+        children: Collection[Any] = self._children if lookups is None else lookups.items()
+        for child in children:
             if type(child) is tuple:
                 name, value = child
                 kind = type(value)
@@ -286,7 +288,17 @@ class Q(Combinable):
 
     def _combined(self, other: Any, connector: str) -> Any:
         if type(self) is Q and type(other) is Q:
-            mine, others = self._parts(connector), other._parts(connector)
+            mine: Any = self._lookups
+            others: Any = other._lookups
+            if (
+                mine is not None
+                and others is not None
+                and not (self.negated or other.negated)
+                and len(mine) == len(others) == 1
+            ):
+                mine, others = mine.items(), others.items()
+            else:
+                mine, others = self._parts(connector), other._parts(connector)
             if mine and others:
                 made = object.__new__(Q)
                 made.connector, made.negated, made._lookups = connector, False, None
