@@ -63,9 +63,7 @@ class Case(Expression, recorded=False):
         if output_field is not None:
             self._output_field = output_field
         self.cases = list(cases)
-        self.default = (
-            default if hasattr(type(default), "parametrised") else expression_of(default)
-        )
+        self.default = default if hasattr(type(default), "parametrised") else expression_of(default)
         self.extra = extra
 
     def keyed(self, values: list[Any]) -> Hashable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import pickle
 import weakref
@@ -12,6 +13,7 @@ from shop.models import Author, Book, Tag
 
 from aorm.functional import SimpleLazyObject
 from aorm.models import (
+    BooleanField,
     Case,
     Count,
     Exists,
@@ -30,7 +32,7 @@ from aorm.models.expressions import Func, RawSQL
 from aorm.models.functions import Abs, Coalesce
 from aorm.sql.dialects.postgresql import POSTGRESQL
 from aorm.sql.dialects.sqlite import SQLITE
-from query.spelling import DIALECTS, interned, spelt, where
+from query.spelling import DIALECTS, fresh, interned, spelt, where
 
 HUGE = 2**70
 BOOKS = interned(Book)
@@ -341,3 +343,129 @@ def test_ordering_by_a_subquery_without_values(dialect: Any) -> None:
     sql, _ = spelt(interned(Author).order_by(Exists(edited).desc(), "name"), dialect)
     condition = '"U0"."editor_id" = "shop_author"."id"'
     assert f'EXISTS(SELECT 1 FROM "shop_book" "U0" WHERE {condition}) DESC' in sql
+
+
+class Named(RawSQL):
+    """A condition whose shape is a text: the name of a lookup."""
+
+    def keyed(self, values: list[Any]) -> Any:
+        return "pages"
+
+
+class Shaped(Value):
+    """A value with the shape of a condition."""
+
+    def keyed(self, values: list[Any]) -> Any:
+        values.append(self.value)
+        return Q(title="t").keyed([])
+
+
+@each_dialect
+def test_a_condition_is_not_mistaken_for_the_name_of_a_lookup(dialect: Any) -> None:
+    named = Named("1 = 1", (), BooleanField())
+    for _ in range(2):
+        assert "1 = 1" in where(BOOKS.exclude(named, Q(title="t")), dialect)[0]
+        assert "1 = 1" not in where(BOOKS.exclude(pages=Shaped(3)), dialect)[0]
+
+
+@each_dialect
+def test_keywords_in_another_order_or_number_are_another_filter(dialect: Any) -> None:
+    for _ in range(2):
+        assert where(BOOKS.filter(title="a", pages=1), dialect)[1] == ("a", 1)
+        assert where(BOOKS.filter(pages=1, title="a"), dialect)[1] == (1, "a")
+        assert where(BOOKS.filter(pages=1), dialect)[1] == (1,)
+        assert where(BOOKS.exclude(pages=1), dialect)[0] != where(BOOKS.filter(pages=1), dialect)[0]
+
+
+@each_dialect
+def test_children_added_to_a_used_condition_count(dialect: Any) -> None:
+    q = Q(pages=1)
+    assert where(BOOKS.filter(q), dialect)[1] == (1,)
+    other = ~q
+    q.children.append(("title", "t"))
+    assert where(BOOKS.filter(q), dialect)[1] == (1, "t")
+    assert where(BOOKS.filter(other), dialect)[1] == (1,)
+    q.children = [("rating", 2.0)]
+    assert where(BOOKS.filter(q), dialect)[1] == (2.0,)
+    assert q == Q(rating=2.0)
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_condition_is_copied_and_pickled_with_its_lookups(looked_at: bool) -> None:
+    q = Q(pages=1, title="t")
+    if looked_at:
+        assert q.children == [("pages", 1), ("title", "t")]
+    assert copy.copy(q) == q
+    for twin in (q.copy(), copy.deepcopy(q), pickle.loads(pickle.dumps(q))):
+        assert twin == q
+        assert twin.keyed([]) == q.keyed([])
+        twin.children.append(("rating", 1.0))
+        assert len(q) == 2
+
+
+@each_dialect
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_joined_conditions_are_flattened_only_where_that_says_the_same(
+    dialect: Any, looked_at: bool
+) -> None:
+    one, two = Q(pages=1), Q(title="a", rating=2.0)
+    if looked_at:
+        assert one.children
+        assert two.children
+    for q, children in (
+        (one | two, [("pages", 1), two]),
+        (one & two, [("pages", 1), ("rating", 2.0), ("title", "a")]),
+        (~one | two, [~one, two]),
+        (two & ~two, [("rating", 2.0), ("title", "a"), ~two]),
+        (one | ~two, [("pages", 1), ~two]),
+        (~one & ~one, [~one, ~one]),
+        (Q() | one, [("pages", 1)]),
+        (one & Q(), [("pages", 1)]),
+        (~Q() | one, [("pages", 1)]),
+    ):
+        assert q.children == children
+        assert spelt(BOOKS.filter(q), dialect) == spelt(fresh(Book).filter(q), dialect)
+
+
+def test_a_dictionary_of_lookups_stays_as_it_is() -> None:
+    given = {"pages__in": iter([1, 2])}
+    kept = given["pages__in"]
+    found = BOOKS.complex_filter(given)
+    assert given == {"pages__in": kept}
+    assert where(found, POSTGRESQL)[1] == ([1, 2],)
+
+
+@each_dialect
+def test_an_iterator_is_read_once_however_often_its_condition_is_used(dialect: Any) -> None:
+    q = Q(pages__in=(number for number in (1, 2)))
+    when = When(pages__in=iter([1, 2]), then=Value(1))
+    for _ in range(2):
+        assert where(BOOKS.filter(q), dialect) == where(BOOKS.filter(pages__in=[1, 2]), dialect)
+        counted = BOOKS.annotate(n=Case(when)).filter(n=1)
+        assert "IN" in spelt(counted, dialect)[0] or "ANY" in spelt(counted, dialect)[0]
+
+
+@each_dialect
+def test_slices_with_the_same_bounds_given_otherwise(dialect: Any) -> None:
+    for _ in range(2):
+        for part in (slice(0, 3), slice(None, 3)):
+            assert spelt(BOOKS[part], dialect)[1] == (3,)
+        assert spelt(BOOKS[1:3], dialect)[1] in ((1, 2), (2, 1))
+        assert spelt(BOOKS[:0], dialect) == ("", ())
+        assert spelt(BOOKS[2:2], dialect) == ("", ())
+        assert spelt(BOOKS[2:10][:3], dialect)[1] in ((2, 3), (3, 2))
+        assert spelt(BOOKS[:5][:9], dialect)[1] == (5,)
+
+
+@each_dialect
+def test_a_subquery_is_another_one_as_a_value_of_another_type(dialect: Any) -> None:
+    tags = Tag.objects.values("pk")[:1]
+    kinds = (Subquery(tags), Exists(tags), Subquery(tags, output_field=IntegerField()))
+    shapes = {each.keyed([]) for each in kinds}
+    assert len(shapes) == 3
+    for each in kinds:
+        assert each.source is each.source
+        assert each.keyed([]) in shapes
+        assert each.deconstruct()[1] == (tags,)
+        first, again = (spelt(root.annotate(x=each), dialect) for root in (fresh(Book), BOOKS))
+        assert first == again
