@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import gc
 import keyword
 import re
 import weakref
@@ -21,6 +20,7 @@ from typing import Any
 
 from aorm.fields.registry import hooks
 from aorm.fields.tracking import remember
+from aorm.garbage import Uncollected
 from aorm.late import inspect
 from aorm.query.expressions import Col
 from aorm.query.tuples import ColumnTuple
@@ -171,28 +171,16 @@ def guarded(make: Callable[[bool], Decode]) -> Decode:
 
     def decode(rows: Sequence[Any], loaded: Any) -> list[Any]:
         try:
-            return quick(rows, loaded) if len(rows) < MANY else uncollected(quick, rows, loaded)
+            if len(rows) < MANY:
+                return quick(rows, loaded)
+            with Uncollected():
+                return quick(rows, loaded)
         except (TypeError, ValueError, AttributeError, ArithmeticError):
             if not careful:
                 careful.append(make(True))
             return careful[0](rows, loaded)
 
     return decode
-
-
-def uncollected(decode: Decode, rows: Sequence[Any], loaded: Any) -> list[Any]:
-    """Decode without the garbage collector.
-
-    All that is made here stays alive, so its searches, one for each some hundred objects, could
-    find nothing.  Measured with 2,000 rows of 33 columns: 22 ms in place of 30.
-    """
-    if not gc.isenabled():
-        return decode(rows, loaded)
-    gc.disable()
-    try:
-        return decode(rows, loaded)
-    finally:
-        gc.enable()
 
 
 class ObjectDecoder:

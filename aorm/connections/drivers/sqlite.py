@@ -19,6 +19,7 @@ from aorm.connections.drivers.errors import by_name
 from aorm.connections.gate import WriterGate, gate_of
 from aorm.connections.urls import MEMORY, Address
 from aorm.errors import DataError, Error, OperationalError
+from aorm.garbage import Uncollected
 from aorm.steps import Read
 
 # SELECT, WITH, EXPLAIN, PRAGMA, VALUES; a WITH that writes relies on the busy timeout
@@ -155,23 +156,15 @@ class Connection(Pooled):
             rows = cursor.execute(sql, step.params).fetchmany(PIECE)
         except (sqlite3.Error, OverflowError) as error:
             raise converted(error) from error
-        results = []
+        if len(rows) < PIECE:
+            return step.decode(rows, step.common)
         try:
-            while len(rows) == PIECE:
-                results += step.decode(rows, step.common)
-                try:
-                    rows = cursor.fetchmany(PIECE)
-                except sqlite3.Error as error:
-                    raise converted(error) from error
+            with Uncollected():
+                return _made(cursor, rows, step)
         except BaseException:
             cursor.close()  # what is not read to its end keeps the database from moving on
             self._cursor = self.raw_connection.cursor()
             raise
-        made = step.decode(rows, step.common)
-        if not results:
-            return made
-        results += made
-        return results
 
     def execute(self, sql: str, params: Params) -> int:
         """The number of changed rows."""
@@ -349,6 +342,19 @@ class Connection(Pooled):
 
     def _leave_gate(self) -> None:
         self._gate.release()
+
+
+def _made(cursor: sqlite3.Cursor, rows: Rows, step: Read) -> list[Any]:
+    """The results of a first piece, and of all that come after it."""
+    results: list[Any] = []
+    while True:
+        results += step.decode(rows, step.common)
+        if len(rows) < PIECE:
+            return results
+        try:
+            rows = cursor.fetchmany(PIECE)
+        except sqlite3.Error as error:
+            raise converted(error) from error
 
 
 class Listed:
