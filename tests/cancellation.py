@@ -128,6 +128,11 @@ class Run:
         self.value = value
         self.error = error
 
+    def forget_frames(self) -> None:
+        """Let go of what the frames of the interruption hold: psycopg's connect, its socket."""
+        if self.error is not None:
+            self.error.__traceback__ = self.error.__context__ = self.error.__cause__ = None
+
 
 async def interrupted(work: Work, way: str, number: int) -> Run:
     """Run a coroutine and interrupt it at one of its suspensions."""
@@ -203,6 +208,10 @@ class Witness:
     def disturbance(self) -> str:
         """Statements, transactions or locks of others; empty when there are none."""
         raise NotImplementedError
+
+    def connections(self) -> int:
+        """How many others are connected to a server."""
+        return 0
 
     def close(self) -> None:
         raise NotImplementedError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 import server
-from cancellation import PostgresWitness, Run, SqliteWitness, Witness, sweep
+from cancellation import PATIENCE, PostgresWitness, Run, SqliteWitness, Witness, sweep
 from shop.models import Author, Book, Tag
 
 import aorm
@@ -45,6 +46,25 @@ class Scene:
                 f"CREATE TABLE kept_{table} AS SELECT * FROM {table}",
             )
         self.before = self.state()
+        self._others = max(0, witness.connections() - self._size())
+
+    def _size(self) -> int:
+        """The connections of all pools."""
+        pools = [*self.database.async_pools.values(), self.database.sync_pool]
+        return sum(pool.state.size for pool in pools if pool is not None)
+
+    async def quiet(self) -> None:
+        """Wait until nothing of what was interrupted goes on.
+
+        A server that has yet to read a statement looks idle: so connections that the pool has
+        dropped must be gone.
+        """
+        await self.witness.quiet()
+        end = time.monotonic() + PATIENCE
+        while self.witness.connections() > self._others + self._size():
+            assert time.monotonic() < end, "a connection that was dropped is still there"
+            await asyncio.sleep(0)
+        await self.witness.quiet()
 
     def state(self) -> State:
         """What is committed."""
@@ -110,7 +130,8 @@ class Scene:
 
         async def check(run: Run) -> None:
             self.pool_is_whole()
-            await self.witness.quiet()
+            run.forget_frames()
+            await self.quiet()
             state = self.state()
             if run.error is None:
                 assert state == after

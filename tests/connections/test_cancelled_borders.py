@@ -96,7 +96,8 @@ def test_interrupted_anywhere_its_block_is_done_or_undone(scene, across, work, w
     def ran(work, number):
         """How it ended, and what is committed then."""
         run = across(partial(interrupted, work, way, number))
-        asyncio.run(scene.witness.quiet())
+        run.forget_frames()
+        asyncio.run(scene.quiet())
         state = scene.state()
         scene.reset()
         return run, state
