@@ -15,6 +15,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
+from aorm.connections.immediate import Immediate
 from aorm.steps import Read
 
 Listeners = tuple[tuple[str | None, list["CapturedQuery"]], ...]
@@ -60,7 +61,7 @@ class CapturedQuery:
         return f"<{self.sql!r} {self.seconds * 1000:.2f} ms>"
 
 
-class capture_queries:
+class capture_queries(Immediate[list[CapturedQuery]]):
     """A block, `with` or `async with`, whose value is the list of statements that ran in it.
 
     `using` is the alias of one database, or None for all.
@@ -88,17 +89,6 @@ class capture_queries:
         _LISTENERS.set(tuple(e for e in _LISTENERS.get() if e[1] is not self.queries))
         with _counting:
             watching -= 1
-
-    async def __aenter__(self) -> list[CapturedQuery]:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
 
 class capture_everywhere(capture_queries):

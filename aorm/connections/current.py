@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from aorm.connections import lazy
+from aorm.connections.immediate import Immediate
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -87,7 +88,7 @@ def staying_in(database: Any, block: Block) -> Iterator[None]:
         CURRENT.set(before)
 
 
-class detached:
+class detached(Immediate[None]):
     """`with detached():` what is started here does not inherit the transactions of this code."""
 
     __slots__ = ("_inherited",)
@@ -103,14 +104,3 @@ class detached:
         traceback: TracebackType | None,
     ) -> None:
         CURRENT.set(self._inherited)
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)

@@ -11,6 +11,7 @@ from aorm.connections.atomic import Using, database_of
 from aorm.connections.bridge import is_asynchronous, refusal
 from aorm.connections.callbacks import acall_back, call_back
 from aorm.connections.databases import Database
+from aorm.connections.immediate import Immediate
 from aorm.connections.transaction import Block, Callback
 from aorm.connections.turns import open_block
 from aorm.errors import TransactionManagementError
@@ -95,7 +96,7 @@ def _in_atomic(using: Using) -> Block:
     )
 
 
-class mark_for_rollback_on_error:
+class mark_for_rollback_on_error(Immediate[None]):
     """A block, `with` or `async with`, whose failure leaves the transaction to be rolled back.
 
     For what consists of one statement: it needs no savepoint, and outside of a transaction nothing.
@@ -118,17 +119,6 @@ class mark_for_rollback_on_error:
         block = open_block(database_of(self._using).block())
         if error is not None and block is not None and block.transaction.usable:
             block.transaction.mark(error)
-
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
 
 # --- savepoints, and transactions without autocommit ------------------------------------------

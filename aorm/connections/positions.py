@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from aorm.connections.immediate import Immediate
 from aorm.errors import QueryValueError
 from aorm.late import urls
 
@@ -98,7 +99,7 @@ def primary_wanted() -> bool:
     return scope is not None and scope.primary
 
 
-class after_position:
+class after_position(Immediate[None]):
     """A block of code that sees its own writes, and those before a position.
 
     `with` or `async with`, around a request for example: in it, a replica answers only when it has
@@ -133,17 +134,6 @@ class after_position:
         traceback: TracebackType | None,
     ) -> None:
         SCOPE.set(self._outer.pop())
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
 
 class on_primary(after_position):

@@ -18,6 +18,7 @@ from typing import Any
 
 from aorm.connections import capture
 from aorm.connections.connection import RawResult
+from aorm.connections.immediate import Immediate
 from aorm.errors import InterfaceError, QueryTypeError
 from aorm.late import inspect
 from aorm.steps import Read
@@ -33,7 +34,7 @@ _NOTHING: dict[str, Callable[[], Any]] = {
 }
 
 
-class ExecuteWrapper:
+class ExecuteWrapper(Immediate[None]):
     """The block, `with` or `async with`, in which a wrapper is called."""
 
     def __init__(self, database: Any, wrapper: Wrapper) -> None:
@@ -49,17 +50,6 @@ class ExecuteWrapper:
         traceback: TracebackType | None,
     ) -> None:
         capture.remove_around(self._entry)
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
 
 class ExecuteWrappers:
