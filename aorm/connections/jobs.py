@@ -23,7 +23,7 @@ from aorm.connections.holders import timeout_error
 from aorm.connections.hops import Drive, Finished, driven, thrown
 from aorm.connections.pool_state import PoolState, SharedState
 from aorm.connections.urls import Address
-from aorm.steps import Operation, Rest, Single, Statement
+from aorm.steps import Operation, Read, Rest, Single, Statement
 
 GROW_AFTER = 0.001  # seconds
 
@@ -91,18 +91,23 @@ class Job:
 class Asking(Job):
     """One statement; its outcome is the reply."""
 
-    __slots__ = ("step",)
+    __slots__ = ("context", "step")
 
     def __init__(self, pool: JobPool, step: Statement) -> None:
         super().__init__(pool)
         self.step = step
+        # results may be made by code of the user's
+        self.context = copy_context() if type(step) is Read else None
 
     def run(self, connection: Any) -> None:
         step, inner = self.step, connection.inner
         try:
             if inner.interrupted:
                 raise asyncio.CancelledError
-            self.outcome = getattr(inner, step.method)(step.sql, step.params)
+            if self.context is not None:
+                self.outcome = self.context.run(inner.read, step)
+            else:
+                self.outcome = getattr(inner, step.method)(step.sql, step.params)
         except BaseException as error:
             self.error = error
 

@@ -107,7 +107,10 @@ def _inside(block: Block) -> Inside:
 def _ask(single: Single[Any], step: Statement, target: Any, database: Any) -> Any:
     """As `_drive`, for an operation of one statement."""
     try:
-        reply = getattr(target, step.method)(step.sql, step.params)
+        if type(step) is Read:
+            reply = target.read(step)
+        else:
+            reply = getattr(target, step.method)(step.sql, step.params)
     except BaseException as error:
         if type(target) is Inside:
             target.note(step, error)
@@ -220,8 +223,13 @@ async def arun(operation: Doing[R], database: Any, writes: bool = True) -> R:
 
 def _adrive_inside(drive: Any, operation: Any, step: Any, block: Block, database: Any) -> Any:
     side = async_side(block.transaction)
-    if drive is _adrive and side is block.transaction.side and hasattr(side.connection, "inner"):
-        return hops.drive_inside(operation, step, block)
+    if side is block.transaction.side and hasattr(side.connection, "inner"):
+        if type(step) is Read and drive is _aask:
+            # results are made on the thread, not on the loop
+            operation = iter(operation)
+            step, drive = operation.send(None), _adrive
+        if drive is _adrive:
+            return hops.drive_inside(operation, step, block)
     return drive(operation, step, Inside(side, block), database)
 
 
@@ -229,6 +237,8 @@ async def _aask(single: Single[Any], step: Statement, target: Any, database: Any
     """As `_adrive`, for an operation of one statement."""
     try:
         reply = await getattr(target, step.method)(step.sql, step.params)
+        if type(step) is Read:
+            reply = step.decode(reply, step.common)
     except BaseException as error:
         if type(target) is Inside:
             target.note(step, error)

@@ -69,6 +69,10 @@ class ManyToManyManager(RelatedManager[M]):
         return manager
 
     @classmethod
+    def _made_with(cls) -> str | None:
+        return cls._key if cls._start_plain and cls._key_is_pk else None
+
+    @classmethod
     def _check(cls, instance: Any) -> None:
         """Refuse an instance that cannot be related to anything yet."""
         for field in cls.source_field.foreign_related_fields:

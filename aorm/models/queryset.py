@@ -103,8 +103,11 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
             self._run(self._fetch_operation())
 
     def __iter__(self) -> Iterator[T]:
-        self._fetch_all()
-        return iter(self._result_cache or ())
+        results = self._result_cache
+        if results is None or self._prefetch_related_lookups:
+            self._fetch_all()
+            results = self._result_cache or []
+        return iter(results)
 
     async def _alist(self) -> list[T]:
         if self._result_cache is None or (
@@ -120,8 +123,11 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         return self._alist().__await__()
 
     def __len__(self) -> int:
-        self._fetch_all()
-        return len(self._result_cache or ())
+        results = self._result_cache
+        if results is None or self._prefetch_related_lookups:
+            self._fetch_all()
+            results = self._result_cache or []
+        return len(results)
 
     def __bool__(self) -> bool:
         self._fetch_all()

@@ -67,31 +67,39 @@ class Reading(Combining):
                 "select_for_update cannot be used outside of a transaction."
             )
 
-    def _rows_operation(self, query: Query, values: Sequence[Any]) -> Operation[list[Any]]:
-        """The results of a query, decoded."""
-        alias = self._db or self.db
-        compiled = self._compiled(query, alias)
-        if compiled.empty:
-            return []
-        loaded = loaded_for(alias, self._fetch_mode)
-        # No generator between: each result comes through here.
-        results: list[Any] = yield Read(
-            compiled.sql, compiled.bind(values), compiled.decode, loaded, compiled.whole
-        )
-        return results
-
-    def _fetch_operation(self) -> Operation[list[Any]]:
+    def _fetch_operation(self) -> Doing[list[Any]]:
         """All results, with what is prefetched; kept as the result cache."""
-        found = self._result_cache
-        if found is None:
-            found = yield from self._rows_operation(self._query, self._values)
-            if self._known_related_objects:
-                self._attach_known(found)
-            self._result_cache = found
+        if self._result_cache is not None or self._prefetch_related_lookups:
+            return self._with_prefetched()
+        return self._read() or self._with_prefetched()
+
+    def _read(self) -> Single[list[Any]] | None:
+        """The results by themselves; None where the database need not be asked."""
+        alias = self._db or self.db
+        compiled = self._compiled(self._query, alias)
+        if compiled.empty:
+            self._result_cache = []
+            return None
+        loaded = loaded_for(alias, self._fetch_mode)
+        bound = compiled.bind(self._values)
+        step = Read(compiled.sql, bound, compiled.decode, loaded, compiled.whole)
+        return Single(step, self._keep_results)
+
+    def _keep_results(self, found: list[Any]) -> list[Any]:
+        if self._known_related_objects:
+            self._attach_known(found)
+        self._result_cache = found
+        return found
+
+    def _with_prefetched(self) -> Operation[list[Any]]:
+        """The results, fetched where they are not there yet, with what is prefetched for them."""
+        if self._result_cache is None and (asked := self._read()) is not None:
+            yield from asked
+        found: Any = self._result_cache
         if self._prefetch_related_lookups and not self._prefetch_done:
             yield from self._prefetch(found)
             self._prefetch_done = True
-        return found
+        return found  # type: ignore[no-any-return]
 
     def _prefetch(self, results: list[Any]) -> Operation[None]:
         if results and self._query.form[0] == "model":

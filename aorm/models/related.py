@@ -500,6 +500,10 @@ class ReverseManyToOneDescriptor:
     def __init__(self, rel: Any) -> None:
         self.rel = rel
         self.field = rel.field
+        # Of managers that can be made here, without a call: their class, and what an instance
+        # must have for them.
+        self._kind: Any = None
+        self._key = ""
 
     @cached_property
     def related_manager_cls(self) -> Any:
@@ -512,7 +516,19 @@ class ReverseManyToOneDescriptor:
         """The manager for this instance; the descriptor itself on a class."""
         if instance is None:
             return self
-        return self.related_manager_cls._of(instance)
+        kind, key = self._kind, self._key
+        if kind is None or (key and instance.__dict__.get(key) is None):
+            return self._manager_of(instance)
+        manager = _new(kind)
+        manager.instance = instance
+        return manager
+
+    def _manager_of(self, instance: Any) -> Any:
+        kind = self.related_manager_cls
+        key = kind._made_with()
+        if key is not None:
+            self._kind, self._key = kind, key
+        return kind._of(instance)
 
     def _refusal(self) -> tuple[str, str]:
         name = self.rel.get_accessor_name()

@@ -74,6 +74,13 @@ class RelatedManager(BaseManager[M]):
         manager.instance = instance
         return manager
 
+    @classmethod
+    def _made_with(cls) -> str | None:
+        """What an instance must have for `_of` to do nothing but to make a manager that holds it:
+        the name of a value, "" for none; None where it does more.
+        """
+        return "" if cls._start_plain else None
+
     def __call__(self, *, manager: str) -> Any:
         """The same relation through another manager of the related model, by its name."""
         kind = type(getattr(self.model, manager))

@@ -394,10 +394,13 @@ def _fetch_level(
     return related, more
 
 
-def _grouped(related: Iterable[Any], key_of_one: Callable[[Any], Any]) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = defaultdict(list)
-    for each in related:
-        groups[key_of_one(each)].append(each)
+def _grouped(related: Sequence[Any], key_of_one: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    groups: dict[Any, list[Any]] = {}
+    for key, each in zip(map(key_of_one, related), related, strict=True):
+        if key in groups:
+            groups[key].append(each)
+        else:
+            groups[key] = [each]
     return groups
 
 

@@ -437,13 +437,13 @@ def set_distinct(draft: Draft, names: tuple[str, ...]) -> None:
     draft.distinct, draft.distinct_fields = True, names
 
 
-def set_limits(draft: Draft, low: bool, high: bool, one: bool, slots: Slots) -> None:
-    """Make the next values the offset and the number of rows."""
+def set_limits(draft: Draft, low: bool, size: int | None, slots: Slots) -> None:
+    """Make the next value the offset, and `size` the number of rows; 0: the value after it."""
     if low:
         draft.offset = slots.take()
-    if high:
-        draft.limit = slots.take()
-    draft.limit_one = one
+    if size is not None:
+        draft.limit = Fixed(size) if size else slots.take()
+    draft.limit_one = size == 1
 
 
 def set_empty(draft: Draft) -> None:

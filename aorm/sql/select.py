@@ -21,13 +21,13 @@ from aorm.query.expressions import Col, JoinRestriction, OrderBy, OutputColumn, 
 from aorm.query.functions.comparison import Coalesce
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
-from aorm.query.state import Fixed
 from aorm.query.tables import check_tables
 from aorm.query.tuples import ColumnTuple
 from aorm.sql.compiled import Compiled, make_binder
 from aorm.sql.compiler import SUBQUERY, Compiler, Rendered
 from aorm.sql.decoders import Output, Source, decoder_of
 from aorm.sql.dialect import Dialect
+from aorm.sql.limits import limit_clause
 from aorm.sql.ordering import Ordering
 from aorm.sql.set_operations import SetOperation
 from aorm.sql.standard import constant, where_root
@@ -325,18 +325,6 @@ class SelectCompiler(Ordering):
 
 _aggregates = attrgetter("contains_aggregate")
 _looks_over_rows = attrgetter("contains_over_clause")
-
-
-def limit_clause(draft: Draft, dialect: Dialect) -> Rendered:
-    """LIMIT and OFFSET with their parameters."""
-    if not draft.is_sliced:
-        return "", []
-    text = dialect.limit_sql(draft.limit is not None, draft.offset is not None)  # type: ignore[attr-defined]
-    return text, [
-        place.number if isinstance(place, Fixed) else Param(place, None, int, typed=False)
-        for place in (draft.limit, draft.offset)
-        if place is not None
-    ]
 
 
 def from_clause(compiler: Compiler) -> Rendered:

@@ -12,10 +12,10 @@ from aorm.errors import FullResultSet
 from aorm.query.conditions import Where
 from aorm.query.expressions import OrderBy, Param, Ref
 from aorm.query.functions.window import RowNumber
-from aorm.query.state import Fixed
 from aorm.query.tuples import ColumnTuple
 from aorm.query.windows import Window
 from aorm.sql.compiler import Rendered
+from aorm.sql.limits import number_of_rows
 from aorm.sql.standard import where_root
 
 
@@ -167,12 +167,14 @@ class OverWindows:
         if draft.per:
             rank = self.compiler.compile(self._rank(order))[0]
             if draft.offset is not None:
-                found.append(f"{rank} > %s")
-                params = [*params, _number(draft.offset)]
+                offset, more = number_of_rows(draft.offset)
+                found.append(f"{rank} > {offset}")
+                params = [*params, *more]
             if draft.limit is not None:
-                beyond = [] if draft.offset is None else [_number(draft.offset)]
-                found.append(f"{rank}{' - %s' if beyond else ''} <= %s")
-                params = [*params, *beyond, _number(draft.limit)]
+                limit, more = number_of_rows(draft.limit)
+                offset, beyond = number_of_rows(draft.offset)
+                found.append(f"{rank}{f' - {offset}' if offset else ''} <= {limit}")
+                params = [*params, *beyond, *more]
         return found, params
 
     def _rank(self, order: list[OrderBy]) -> Ref:
@@ -183,10 +185,6 @@ class OverWindows:
         ]
         per = list(self.compiler.draft.per)
         return self._named(Window(RowNumber(), partition_by=per, order_by=inside or None))
-
-
-def _number(place: Any) -> Any:
-    return place.number if isinstance(place, Fixed) else Param(place, None, int, typed=False)
 
 
 __all__ = ["OverWindows"]

@@ -31,17 +31,17 @@ def best(number: int = 2, name: str = "best") -> Lateral:
             ' (WITH "rows" ("title", "pages", "key0") AS (SELECT "U0"."title", "U0"."pages",'
             ' "U0"."id" AS "key0" FROM "shop_book" "U0") SELECT * FROM "rows") "best" ON'
             ' ("best"."key0" IN (SELECT "U0"."id" FROM "shop_book" "U0" WHERE "U0"."author_id" ='
-            ' "shop_author"."id" AND "U0"."pages" > ? ORDER BY "U0"."pages" DESC LIMIT ?))'
+            ' "shop_author"."id" AND "U0"."pages" > ? ORDER BY "U0"."pages" DESC LIMIT 2))'
             ' WHERE "shop_author"."age" = ?',
-            (0, 2, 5),
+            (0, 5),
         ),
         (
             POSTGRESQL,
             'SELECT "shop_author"."name", "best"."title" AS "title1" FROM "shop_author" INNER JOIN'
             ' LATERAL (SELECT "U0"."title", "U0"."pages" FROM "shop_book" "U0" WHERE'
             ' "U0"."author_id" = "shop_author"."id" AND "U0"."pages" > $1 ORDER BY "U0"."pages"'
-            ' DESC LIMIT $2) "best" ("title", "pages") ON (1 = 1) WHERE "shop_author"."age" = $3',
-            (0, 2, 5),
+            ' DESC LIMIT 2) "best" ("title", "pages") ON (1 = 1) WHERE "shop_author"."age" = $2',
+            (0, 5),
         ),
     ],
     ids=["sqlite", "postgresql"],

@@ -449,12 +449,46 @@ def test_an_iterator_is_read_once_however_often_its_condition_is_used(dialect: A
 def test_slices_with_the_same_bounds_given_otherwise(dialect: Any) -> None:
     for _ in range(2):
         for part in (slice(0, 3), slice(None, 3)):
-            assert spelt(BOOKS[part], dialect)[1] == (3,)
-        assert spelt(BOOKS[1:3], dialect)[1] in ((1, 2), (2, 1))
+            sql, params = spelt(BOOKS[part], dialect)
+            assert sql.endswith(" LIMIT 3")
+            assert params == ()
+        assert spelt(BOOKS[1:3], dialect)[1] == (1,)
         assert spelt(BOOKS[:0], dialect) == ("", ())
         assert spelt(BOOKS[2:2], dialect) == ("", ())
-        assert spelt(BOOKS[2:10][:3], dialect)[1] in ((2, 3), (3, 2))
-        assert spelt(BOOKS[:5][:9], dialect)[1] == (5,)
+        sql, params = spelt(BOOKS[2:10][:3], dialect)
+        assert " LIMIT 3 OFFSET " in sql
+        assert params == (2,)
+        assert spelt(BOOKS[:5][:9], dialect)[0].endswith(" LIMIT 5")
+
+
+@each_dialect
+@pytest.mark.parametrize(
+    ("size", "bound"),
+    [(1, False), (100, False), (101, True), (150, False), (1000, False), (1050, True)],
+)
+def test_usual_sizes_of_slices_are_in_the_text(dialect: Any, size: int, bound: bool) -> None:
+    for _ in range(2):
+        sql, params = spelt(BOOKS[:size], dialect)
+        assert params == ((size,) if bound else ())
+        assert sql.endswith(f" LIMIT {size}") is not bound
+        sql, params = spelt(BOOKS[7 : size + 7], dialect)
+        assert sorted(params) == ([7, size] if bound else [7])
+        assert (f" LIMIT {size} OFFSET " in sql) is not bound
+
+
+@each_dialect
+def test_slices_of_slices_know_both_kinds_of_sizes(dialect: Any) -> None:
+    for outer, inner, expected in (
+        (slice(101), slice(5), 5),
+        (slice(5), slice(101), 5),
+        (slice(101), slice(300), 101),
+        (slice(90, 200), slice(20, 700), 90),
+    ):
+        queryset = BOOKS[outer][inner]
+        sql, params = spelt(queryset, dialect)
+        assert f" LIMIT {expected}" in sql or expected in params
+    assert spelt(BOOKS[:5][5:], dialect) == ("", ())
+    assert spelt(BOOKS[:101][101:], dialect) == ("", ())
 
 
 @each_dialect

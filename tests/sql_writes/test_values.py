@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import math
 import uuid
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aorm import models
 from aorm.sql.dialects import json_text
@@ -111,6 +114,33 @@ def test_sqlite_reads_what_it_wrote(name: str, stored: Any, value: Any) -> None:
     for made in (by_template, conversion.function(stored)):
         assert repr(made) == repr(value)
     assert conversion.function(None) is None
+
+
+@given(
+    st.one_of(
+        st.floats(),
+        st.decimals(-(10**9), 10**9, places=6).map(float),
+        st.tuples(st.integers(-(10**7), 10**7), st.integers(1, 12)).map(
+            lambda p: p[0] / 100 / p[1]
+        ),
+    ),
+    st.integers(-2, 2),
+)
+def test_a_computed_number_has_the_15_digits_that_a_float_can_vouch_for(
+    number: float, off: int
+) -> None:
+    for _ in range(abs(off)):
+        number = math.nextafter(number, math.copysign(math.inf, off))
+    conversion = SQLITE.conversion(("expression", field("price")))
+    assert conversion is not None
+    context = Context(prec=15, traps=[])
+    expected = context.create_decimal_from_float(number)
+    if not expected.is_finite():
+        assert str(conversion.function(number)) == str(expected)
+        return
+    made = eval(conversion.template.format("number"), dict(conversion.names), {"number": number})
+    assert made == expected
+    assert conversion.function(number) == expected
 
 
 @pytest.mark.parametrize(

@@ -110,9 +110,9 @@ class PostgresqlDialect(Dialect):
         """A part of a date ("year", "month", …), for hooks that spell themselves."""
         return part_postgresql(part, sql), list(params)
 
-    def limit_sql(self, limit: bool, offset: bool) -> str:
+    def limit_sql(self, limit: str | None, offset: str | None) -> str:
         """The clause that cuts the result to a number of rows."""
-        return (" LIMIT %s" if limit else "") + (" OFFSET %s" if offset else "")
+        return (f" LIMIT {limit}" if limit else "") + (f" OFFSET {offset}" if offset else "")
 
 
 POSTGRESQL = PostgresqlDialect(

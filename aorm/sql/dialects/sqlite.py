@@ -113,11 +113,9 @@ class SqliteDialect(Dialect):
         """The words before a SELECT that ask for its plan."""
         return explain_on_sqlite(format, options)
 
-    def limit_sql(self, limit: bool, offset: bool) -> str:
+    def limit_sql(self, limit: str | None, offset: str | None) -> str:
         """The clause that cuts the result to a number of rows."""
-        if limit:
-            return " LIMIT %s OFFSET %s" if offset else " LIMIT %s"
-        return " LIMIT -1 OFFSET %s"
+        return f" LIMIT {limit or -1}" + (f" OFFSET {offset}" if offset else "")
 
 
 SQLITE = SqliteDialect(

@@ -37,7 +37,7 @@ _DAY = 86_400
 _MILLION = 1_000_000
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _FLOAT_DIGITS = 15
-_FLOAT_SPEC = ".15g"
+_FLOAT_FORM = "%.15g"  # half as long as by an f-string
 _ANY_DIGITS = 200
 _EXACT = Context(prec=_ANY_DIGITS)
 
@@ -234,19 +234,29 @@ def _column_decimal(places: int) -> Converter:
 def expression_decimal(value: Any) -> Any:
     """A Decimal with as many digits as a float can vouch for."""
     if value.__class__ is float:
-        return Decimal(format(value, _FLOAT_SPEC))
+        return Decimal(_FLOAT_FORM % value)
     return value if value is None or isinstance(value, Decimal) else Decimal(value)
 
 
 def _sqlite_decimal_conversion(field: Any, expression: bool) -> Conversion:
     places = getattr(field, "decimal_places", None)
-    if expression or places is None:
+    if expression:
+        # A number of few places is next to what a count of millionths makes: if nearer than half
+        # of a 15th digit, that is it.  To print 15 digits and read them takes half as long again.
         return Conversion(
-            f"(decimal_of(f'{{{{{{0}}:{_FLOAT_SPEC}}}}}') if {{0}}.__class__ is float"
+            "(multiply(near, millionth) if {0}.__class__ is float and -1e9 < {0} < 1e9"
+            " and abs((near := ({0} * 1e6).__round__()) / 1e6 - {0}) <= abs({0}) * 3.5e-16"
             " else expression_decimal({0}))",
-            {"decimal_of": Decimal, "expression_decimal": expression_decimal},
+            {
+                "multiply": _EXACT.multiply,
+                "millionth": Decimal("1e-6"),
+                "expression_decimal": expression_decimal,
+            },
             expression_decimal,
         )
+    if places is None:
+        name, careful = named(expression_decimal, "expression_decimal")
+        return Conversion(f"{name}({{0}})", careful, expression_decimal)
     # Counting the last places is the cheapest way from a float, and right for all that a float
     # can vouch for.  A numeric column holds 5.00 as the integer 5, which has the same method.
     convert = _column_decimal(places)
