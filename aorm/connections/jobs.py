@@ -2,8 +2,9 @@
 
 1. While a thread is at work, further jobs get in line; a thread that has finished one takes the
    next itself.  Neither has to wait for the loop, and the loop hears of many answers at once.
-2. A line that has not gone after a moment (`GROW_AFTER`) gets one more thread, up to `pool_size`:
-   short jobs stay on few threads, which do not fight for the interpreter, and long ones overlap.
+2. A line that hardly moves (fewer than `QUICK_JOBS` in `GROW_AFTER`) gets one more thread, up to
+   `pool_size`: short jobs stay on one, which does not fight others for the interpreter, and long
+   ones overlap.
 3. Tasks that need a connection for themselves (transactions, streams) wait in the same line; a
    thread that finds one of them first gives its connection back to the loop.
 4. A job that has to go on on the loop (user code) keeps its connection until it has ended.
@@ -26,6 +27,7 @@ from aorm.connections.urls import Address
 from aorm.steps import Operation, Read, Rest, Single, Statement
 
 GROW_AFTER = 0.001  # seconds
+QUICK_JOBS = 8
 
 
 class Job:
@@ -136,13 +138,15 @@ class Driving(Job):
 class JobPool(AsyncPool):
     """Lends connections to tasks, and lets their threads run jobs."""
 
-    __slots__ = ("_draining", "_opening", "_replies", "_running", "_timer")
+    __slots__ = ("_draining", "_opening", "_replies", "_running", "_seen", "_served", "_timer")
 
     state: SharedState[Any, Any]
 
     def __init__(self, alias: str, address: Address, connect: Callable[[], Awaitable[Any]]) -> None:
         super().__init__(alias, address, connect)
         self._running = 0  # threads at work
+        self._served = 0  # jobs that were taken from the line
+        self._seen: int | None = None  # the same at the last look; None: the line is new
         self._replies: deque[tuple[Job, bool, Any]] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -243,6 +247,7 @@ class JobPool(AsyncPool):
         job.since = monotonic()
         self.state.waiting.append(job)
         if self._timer is None:
+            self._seen = None
             self._timer = self.loop.call_later(GROW_AFTER, self._look)
 
     def _look(self) -> None:
@@ -256,7 +261,10 @@ class JobPool(AsyncPool):
         delay = GROW_AFTER if job is None else job.since - late
         if state.idle or state.size < state.limit:
             delay = GROW_AFTER
-            job = state.next_of(Job)
+            # A first look tells nothing: the loop may have kept the interpreter all the time.
+            slow = self._seen is not None and self._served - self._seen < QUICK_JOBS
+            self._seen = self._served
+            job = state.next_of(Job) if slow else None
             if job is not None:
                 connection = self.take()
                 if connection is not None:
@@ -325,6 +333,7 @@ class JobPool(AsyncPool):
             if now >= connection.expires or self.loop.is_closed() or not connection.idle():
                 return None
             following: Job = waiting.popleft()
+            self._served += 1
             self._assign(following, connection)
             connection.used_at = now
             PoolState.note_wait(state, now - following.since)

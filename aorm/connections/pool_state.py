@@ -44,7 +44,8 @@ class PoolState(Generic[C, W]):
         """Somebody waited this long, served or not."""
         self.waits += 1
         self.wait_seconds += seconds
-        self.longest_wait = max(self.longest_wait, seconds)
+        if seconds > self.longest_wait:
+            self.longest_wait = seconds
 
     def all_held_by(self, holder: object) -> bool:
         """Whether this holder has every connection itself, so that it would wait for ever."""
