@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
@@ -30,6 +30,10 @@ from aorm.steps import Operation, call, in_block
 
 R = TypeVar("R")
 _new = object.__new__
+
+
+def _keep(instance: Any, cache_name: str, queryset: Any) -> None:
+    instance.__dict__.setdefault(PREFETCHED, {})[cache_name] = queryset
 
 
 def together(operation: Operation[R]) -> Operation[R]:
@@ -168,21 +172,23 @@ class RelatedManager(BaseManager[M]):
         keys: Sequence[Any],
         lists: Sequence[list[Any]],
         given: Any,
-    ) -> Iterator[QuerySet[Any]]:
-        """The QuerySets of prefetched objects, of one model's instances that start with this one.
+        cache_name: str,
+    ) -> None:
+        """Give instances of one model, starting with this one, QuerySets of prefetched objects.
 
         Args:
             keys: the values of the instances by which objects are related to them.
             lists: the objects of each instance.
             given: the QuerySet that they were fetched with, or None for the manager's own.
+            cache_name: what an instance keeps them under.
         """
         base = self._all_related() if given is None else given
         if base._query.is_sliced:
-            for objects in lists:
+            for instance, objects in zip(instances, lists, strict=True):
                 queryset = base._chain()
                 queryset._prefetch_done = True
                 queryset._result_cache = objects
-                yield queryset
+                _keep(instance, cache_name, queryset)
             return
         template = self._apply_rel_filters(base)
         if template._prefetch_related_lookups:
@@ -195,7 +201,7 @@ class RelatedManager(BaseManager[M]):
                 queryset = self._of(instance)._apply_rel_filters(base)
                 queryset._prefetch_done = True
                 queryset._result_cache = objects
-                yield queryset
+                _keep(instance, cache_name, queryset)
             return
         # They differ in the one value, which is bound as it is, and in what refers to it;
         # there is nobody who would ask for hints.
@@ -213,14 +219,19 @@ class RelatedManager(BaseManager[M]):
             queryset = _new(cls)
             queryset.model = model
             queryset._query = query
-            queryset._values = (*values, key)
+            queryset._values = (*values, key) if values else (key,)
             queryset._db = db
             queryset._result_cache = objects
             if more:
                 queryset.__dict__.update(more)
             if knows:
                 queryset._known_related_objects = {self.field: {key: instance}}
-            yield queryset
+            # as _keep, without its frame
+            held = instance.__dict__
+            if PREFETCHED in held:
+                held[PREFETCHED][cache_name] = queryset
+            else:
+                held[PREFETCHED] = {cache_name: queryset}
 
     def _prefetch_base(
         self, instances: Sequence[Any], querysets: Sequence[Any] | None

@@ -167,41 +167,44 @@ def only_queryset(querysets: Sequence[Any] | None) -> Any:
 # --- who fetches, and whether it was done -----------------------------------------------
 
 
+Lacking = Callable[[Sequence[Any]], list[Any]]
+
+
 def get_prefetcher(
     instance: Any, through_attr: str, to_attr: str
-) -> tuple[Any, Any, bool, Callable[[Any], bool]]:
+) -> tuple[Any, Any, bool, Lacking]:
     """What can prefetch an attribute of an instance and of its likes.
 
     Returns:
         The object with `get_prefetch_querysets` or None, the descriptor on the class or None,
-        whether there is such an attribute at all, and what says of an instance that it has its
-        related objects already.
+        whether there is such an attribute at all, and what finds those of some instances that
+        lack their related objects.
     """
     descriptor = getattr(type(instance), through_attr, None)
     if descriptor is None:
-        return None, None, hasattr(instance, through_attr), _kept_under(instance, to_attr)
+        return None, None, hasattr(instance, through_attr), _without(instance, to_attr)
     if hasattr(descriptor, "get_prefetch_querysets"):
-        plain = through_attr == to_attr
-        is_fetched = descriptor.is_cached if plain else _kept_under(instance, to_attr)
-        return descriptor, descriptor, True, is_fetched
+        if through_attr != to_attr:
+            return descriptor, descriptor, True, _without(instance, to_attr)
+        is_cached = descriptor.is_cached
+        return descriptor, descriptor, True, lambda some: [o for o in some if not is_cached(o)]
     related = getattr(instance, through_attr)
     prefetcher = related if hasattr(related, "get_prefetch_querysets") else None
     if through_attr != to_attr:
-        return prefetcher, descriptor, True, _kept_under(instance, to_attr)
+        return prefetcher, descriptor, True, _without(instance, to_attr)
+    name = getattr(prefetcher, "_prefetch_cache_name", through_attr)
 
-    cache_name = getattr(prefetcher, "_prefetch_cache_name", through_attr)
+    def lacking(some: Sequence[Any]) -> list[Any]:
+        return [each for each in some if name not in each.__dict__.get(PREFETCHED, ())]
 
-    def prefetched(each: Any) -> bool:
-        return cache_name in each.__dict__.get(PREFETCHED, ())
-
-    return prefetcher, descriptor, True, prefetched
+    return prefetcher, descriptor, True, lacking
 
 
-def _kept_under(instance: Any, to_attr: str) -> Callable[[Any], bool]:
+def _without(instance: Any, to_attr: str) -> Lacking:
     # hasattr() would compute a cached property, and that may need the objects.
     if isinstance(getattr(type(instance), to_attr, None), cached_property):
-        return lambda each: to_attr in each.__dict__
-    return lambda each: hasattr(each, to_attr)
+        return lambda some: [each for each in some if to_attr not in each.__dict__]
+    return lambda some: [each for each in some if not hasattr(each, to_attr)]
 
 
 # --- the operation ------------------------------------------------------------------------
@@ -277,10 +280,10 @@ class _Walk:
             to_attr, as_attr = lookup.get_current_to_attr(level)
             if as_attr:
                 _check_attribute(type(objects[0]), to_attr)
-            prefetcher, descriptor, found, is_fetched = get_prefetcher(objects[0], part, to_attr)
+            prefetcher, descriptor, found, lacking = get_prefetcher(objects[0], part, to_attr)
             last = level == len(parts) - 1
             _check(lookup, objects[0], part, found, last and prefetcher is None)
-            missing = [] if prefetcher is None else [o for o in objects if not is_fetched(o)]
+            missing = [] if prefetcher is None else lacking(objects)
             if missing:
                 objects, more = yield from _fetch_level(
                     missing, prefetcher, lookup, level, self.database
@@ -384,13 +387,7 @@ def _fetch_level(
         for alike in _alike(instances):
             keys = list(map(instance_key, alike))
             lists = [groups.get(key) or [] for key in keys]
-            held = getattr(alike[0], to_attr)._hold(alike, keys, lists, given)
-            for instance, queryset in zip(alike, held, strict=True):
-                kept = instance.__dict__
-                if PREFETCHED in kept:
-                    kept[PREFETCHED][cache_name] = queryset
-                else:
-                    kept[PREFETCHED] = {cache_name: queryset}
+            getattr(alike[0], to_attr)._hold(alike, keys, lists, given, cache_name)
     return related, more
 
 

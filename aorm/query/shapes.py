@@ -71,8 +71,9 @@ def shape_of(value: Any) -> Hashable:
     if hasattr(value, "as_subquery"):
         return (SubqueryShape, value.as_subquery()[0], getattr(value, "_db", None))
     if kind in _LIST_TYPES or isinstance(value, LISTS):
-        if not has_structure(value):
-            return (list, frozenset(map(type, value)))
+        kinds = frozenset(map(type, value))
+        if kinds <= _PLAIN_ITEMS or not any(map(is_structural, value)):
+            return (list, kinds)
         return (list, ItemShapes(map(shape_of, value)))
     return kind
 
