@@ -33,6 +33,9 @@ class Chaining:
     _values: tuple[Any, ...]
     _db: str | None
     _result_cache: list[Any] | None
+    #: Whether there is nothing but what stands above, which is all that a copy then gets.
+    _is_plain: bool
+    # What `_carry` sets:
     _hints: dict[str, Any] = {}
     _prefetch_related_lookups: tuple[Any, ...] = ()
     _prefetch_done = False
@@ -46,7 +49,11 @@ class Chaining:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._plainly_cloned = cls._clone is Chaining._clone and cls._chain is Chaining._chain
+        cls._plainly_cloned = (
+            cls._clone is Chaining._clone
+            and cls._chain is Chaining._chain
+            and cls.__init__ is Chaining.__init__
+        )
         cls._plainly_filtered = cls._plainly_cloned and cls.filter is Chaining.filter
 
     def __init__(
@@ -63,10 +70,15 @@ class Chaining:
         self._values = ()
         self._db = using
         self._result_cache = None
+        self._is_plain = self._plainly_cloned
         if hints:
-            self._hints = hints
+            self._carry(_hints=hints)
 
     # --- copies ----------------------------------
+
+    def _carry(self, **state: Any) -> None:
+        """Remember more than a plain QuerySet does, for all that is derived from this one."""
+        self.__dict__.update(state, _is_plain=False)
 
     def _clone(self) -> Self:
         clone = type(self).__new__(type(self))
@@ -81,14 +93,14 @@ class Chaining:
 
     def _next(self, query: Query, values: tuple[Any, ...]) -> Self:
         """A copy with another query and other values."""
-        held = self.__dict__
-        if len(held) == 5 and self._plainly_cloned:
+        if self._is_plain:
             clone = object.__new__(type(self))
             clone.model = self.model
             clone._query = query
             clone._values = values
             clone._db = self._db
             clone._result_cache = None
+            clone._is_plain = True
             return clone
         clone = self._chain()
         clone._query = query
@@ -99,7 +111,7 @@ class Chaining:
     def _next_is_sticky(self) -> Self:
         """The next filter and the one after it are about the same rows of to-many relations."""
         clone = self._chain()
-        clone._sticky_filter = True
+        clone._carry(_sticky_filter=True)
         return clone
 
     def _known(self, key: Any, values: Sequence[Any]) -> Self | None:
@@ -113,13 +125,14 @@ class Chaining:
         except OutOfRange:
             return None  # these values need a query of their own
         # As `_next`, whose call would take longer than what it does.
-        if len(self.__dict__) == 5 and self._plainly_cloned:
+        if self._is_plain:
             clone = object.__new__(type(self))
             clone.model = self.model
             clone._query = derived.query
             clone._values = self._values + added
             clone._db = self._db
             clone._result_cache = None
+            clone._is_plain = True
             return clone
         return self._next(derived.query, self._values + added)
 
@@ -236,7 +249,8 @@ class Chaining:
         if args or not kwargs or not self._query.is_open:
             return self._conditions(False, args, kwargs)
         # As many names as shapes.  A loop, as `map`, `issuperset` and tuples take twice as long.
-        parts: list[Any] = ["filter", self._sticky_filter, *kwargs]
+        sticky = not self._is_plain and self._sticky_filter
+        parts: list[Any] = ["filter", sticky, *kwargs]
         values: list[Any] = []
         for value in kwargs.values():
             kind: Any = type(value)
@@ -362,7 +376,7 @@ class Chaining:
 
     def all(self) -> Self:
         """A copy."""
-        if len(self.__dict__) == 5 and self._plainly_cloned:
+        if self._is_plain:
             return self._next(self._query, self._values)
         return self._chain()
 

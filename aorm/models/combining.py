@@ -146,7 +146,7 @@ class Combining(Shaping):
             known = {field: dict(held) for field, held in self._known_related_objects.items()}
             for field, held in other._known_related_objects.items():
                 known.setdefault(field, {}).update(held)
-            merged._known_related_objects = known
+            merged._carry(_known_related_objects=known)
         return merged
 
 

@@ -104,7 +104,7 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         results = self._result_cache
-        if results is None or self._prefetch_related_lookups:
+        if results is None or not self._is_plain:
             self._fetch_all()
             results = self._result_cache or []
         return iter(results)
@@ -124,7 +124,7 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
 
     def __len__(self) -> int:
         results = self._result_cache
-        if results is None or self._prefetch_related_lookups:
+        if results is None or not self._is_plain:
             self._fetch_all()
             results = self._result_cache or []
         return len(results)

@@ -69,7 +69,8 @@ class Reading(Combining):
 
     def _fetch_operation(self) -> Doing[list[Any]]:
         """All results, with what is prefetched; kept as the result cache."""
-        if self._result_cache is not None or self._prefetch_related_lookups:
+        plain = self._is_plain or not self._prefetch_related_lookups
+        if self._result_cache is not None or not plain:
             return self._with_prefetched()
         return self._read() or self._with_prefetched()
 
@@ -80,13 +81,13 @@ class Reading(Combining):
         if compiled.empty:
             self._result_cache = []
             return None
-        loaded = loaded_for(alias, self._fetch_mode)
+        loaded = loaded_for(alias, None if self._is_plain else self._fetch_mode)
         bound = compiled.bind(self._values)
         step = Read(compiled.sql, bound, compiled.decode, loaded, compiled.whole)
         return Single(step, self._keep_results)
 
     def _keep_results(self, found: list[Any]) -> list[Any]:
-        if self._known_related_objects:
+        if not self._is_plain and self._known_related_objects:
             self._attach_known(found)
         self._result_cache = found
         return found

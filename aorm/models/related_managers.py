@@ -212,9 +212,10 @@ class RelatedManager(BaseManager[M]):
         more = {
             name: value
             for name, value in shared.items()
-            if name not in ("model", "_query", "_values", "_db", "_result_cache")
+            if name not in ("model", "_query", "_values", "_db", "_result_cache", "_is_plain")
         }
         knows = more.pop("_known_related_objects", None) is not None
+        plain = cls._plainly_cloned and not more and not knows
         for instance, key, objects in zip(instances, keys, lists, strict=True):
             queryset = _new(cls)
             queryset.model = model
@@ -222,6 +223,7 @@ class RelatedManager(BaseManager[M]):
             queryset._values = (*values, key) if values else (key,)
             queryset._db = db
             queryset._result_cache = objects
+            queryset._is_plain = plain
             if more:
                 queryset.__dict__.update(more)
             if knows:
@@ -407,7 +409,7 @@ class ReverseManyToOneManager(RelatedManager[Any]):
         if field.many_to_one:
             # What points here is given its object without a query.
             key = values[0] if len(values) == 1 else values
-            queryset._known_related_objects = {field: {key: self.instance}}
+            queryset._carry(_known_related_objects={field: {key: self.instance}})
         return queryset
 
     def get_prefetch_querysets(

@@ -71,7 +71,7 @@ class Returning(Reading):
         rows._query = node.query
         rows._values = self._values[node.base : node.base + node.query.slots]
         rows._db = self._write_alias()
-        rows._fetch_mode = self._fetch_mode
+        rows._carry(_fetch_mode=self._fetch_mode)
         return rows
 
     def _without_returning(self) -> Self:
@@ -98,7 +98,7 @@ class Returning(Reading):
     def _prefetch_returned(self, results: list[Any]) -> Operation[None]:
         if self._prefetch_related_lookups:
             clone = self._returned()
-            clone._prefetch_related_lookups = self._prefetch_related_lookups
+            clone._carry(_prefetch_related_lookups=self._prefetch_related_lookups)
             yield from clone._prefetch(results)
 
     def _locked_keys(self) -> Operation[list[Any]]:
@@ -112,7 +112,7 @@ class Returning(Reading):
         query = self._query
         simple = query.group_by is None and not query.distinct and not _has_joins(query)
         clone = self.select_for_update() if simple and query.lock is None else self._chain()
-        clone._prefetch_related_lookups = ()
+        clone._carry(_prefetch_related_lookups=())
         clone._db = self._write_alias()
         return clone
 

@@ -339,13 +339,13 @@ class Shaping(Chaining):
         self._not_combined("prefetch_related")
         clone = self._chain()
         if lookups == (None,):
-            clone._prefetch_related_lookups = ()
+            clone._carry(_prefetch_related_lookups=())
             return clone
         for lookup in lookups:
             name = getattr(lookup, "prefetch_to", lookup)
             if str(name).split("__", 1)[0] in self._query.filtered_relations:
                 raise QueryValueError("prefetch_related() is not supported with FilteredRelation.")
-        clone._prefetch_related_lookups = (*self._prefetch_related_lookups, *lookups)
+        clone._carry(_prefetch_related_lookups=(*self._prefetch_related_lookups, *lookups))
         return clone
 
     def defer(self, *fields: Any) -> Self:
@@ -388,7 +388,9 @@ class Shaping(Chaining):
                 what `with atomic() as transaction` gave, or the object that was entered.
         """
         clone = self._chain()
-        clone._db, clone._place = placed(alias)
+        clone._db, place = placed(alias)
+        if place is not None or not clone._is_plain:
+            clone._carry(_place=place)
         return clone
 
     def select_for_update(
@@ -408,17 +410,17 @@ class Shaping(Chaining):
             draft.lock = lock
 
         clone = self._without_values(("lock", lock), change)
-        clone._for_write = True
+        clone._carry(_for_write=True)
         return clone
 
     def fetch_mode(self, mode: Any) -> Self:
         """How missing columns and relations of the objects are loaded."""
         clone = self._chain()
-        clone._fetch_mode = mode
+        clone._carry(_fetch_mode=mode)
         return clone
 
     def _add_hints(self, **hints: Any) -> None:
-        self._hints = {**self._hints, **hints}
+        self._carry(_hints={**self._hints, **hints})
 
 
 def _limits(key: tuple[Any, ...]) -> Callable[[Draft, Slots], None]:

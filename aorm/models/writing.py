@@ -106,7 +106,7 @@ class Writing(Returning):
 
     def _for_writing(self) -> Any:
         clone = self._chain()
-        clone._for_write = True
+        clone._carry(_for_write=True)
         return clone
 
     def _creation_params(
@@ -378,7 +378,7 @@ class Writing(Returning):
             raise QueryTypeError("Cannot call delete() after .values() or .values_list()")
         check_database(self._query, self._write_alias())
         doomed = self._for_writing()._without_values("doomed", _doomed)
-        doomed._prefetch_related_lookups = ()
+        doomed._carry(_prefetch_related_lookups=())
         self._result_cache = None
         if self._query.returning is not None:
             return (yield from self._delete_returning(doomed))
