@@ -151,6 +151,11 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         """One result, or the QuerySet of a slice (a list where the slice has a step)."""
         if isinstance(key, slice):
             start, stop = key.start, key.stop
+            if start is None and type(stop) is int and stop and self._result_cache is None:
+                # the usual slice of a shape that was used before; another one has no such step
+                derived = self._query.steps.get(("slice", False, stop))
+                if derived is not None and key.step is None and self._query.is_open:
+                    return self._next(derived.query, self._values)
             if start is not None and (start := int(start)) < 0:
                 raise QueryValueError("Negative indexing is not supported.")
             if stop is not None and (stop := int(stop)) < 0:

@@ -487,6 +487,9 @@ def test_slices_of_slices_know_both_kinds_of_sizes(dialect: Any) -> None:
         queryset = BOOKS[outer][inner]
         sql, params = spelt(queryset, dialect)
         assert f" LIMIT {expected}" in sql or expected in params
+    for _ in range(2):
+        assert spelt(BOOKS[:1234], dialect)[1] == (1234,)
+        assert spelt(BOOKS[:0], dialect) == ("", ())
     assert spelt(BOOKS[:5][5:], dialect) == ("", ())
     assert spelt(BOOKS[:101][101:], dialect) == ("", ())
 
