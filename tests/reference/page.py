@@ -43,7 +43,9 @@ imported. `await` stands before the same methods with an `a` in front (`await bo
 and a QuerySet is read by `async for` as well as by `for`.
 
 Values are never part of the text: they are bound to the marks (`?` on SQLite, `$1` on PostgreSQL)
-and stand below it here. One text serves all values of their kind. `...` after SELECT or RETURNING
+and stand below it here. One text serves all values of their kind. The size of a slice alone, where
+it is a usual one (up to 100, and 150, 200, ... 1000), is written by aorm itself as a number:
+PostgreSQL has to know it to keep its plan from one use to the next. `...` after SELECT or RETURNING
 stands for all columns of a model.
 
 More is on pages of their own: [what only PostgreSQL has](postgres.md) (arrays, ranges, full text,
