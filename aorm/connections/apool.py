@@ -26,6 +26,7 @@ class AsyncPool:
     """Lends connections to the tasks of one loop."""
 
     __slots__ = (
+        "_closed",
         "_closing",
         "_connect",
         "_ended",
@@ -47,6 +48,7 @@ class AsyncPool:
         self.look_after = min(LOOK_AFTER, self.ping_after)
         self.state: PoolState[Any, Any] = self._state(address["pool_size"])
         self._connect = connect
+        self._closed = 0  # how many times
         self._closing: set[asyncio.Task[None]] = set()
         self._ended = False
 
@@ -96,7 +98,11 @@ class AsyncPool:
                 return connection
 
     async def aclose(self) -> None:
-        """Close what is idle, and wait for it; what is in use is closed when it comes back."""
+        """Close what is idle, and wait for it.
+
+        What is in use, or on its way, is closed when it comes back.
+        """
+        self._closed += 1
         for connection in self.state.used:
             connection.broken = True
         for connection in self.state.expire():
@@ -155,7 +161,7 @@ class AsyncPool:
             self._failed()
 
     async def _connected(self) -> Any:
-        timeout = self.address["connect_timeout"]
+        timeout, closed = self.address["connect_timeout"], self._closed
         try:
             async with asyncio.timeout(timeout):
                 connection = await self._connect()
@@ -166,6 +172,7 @@ class AsyncPool:
             self._failed()
             raise
         connection.expires = monotonic() + self.max_age
+        connection.broken = closed != self._closed
         self.state.connected(connection)
         return self._held(connection)
 

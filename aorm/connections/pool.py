@@ -27,6 +27,7 @@ class Pool:
     """Lends connections to threads."""
 
     __slots__ = (
+        "_closed",
         "_connect",
         "_lock",
         "address",
@@ -45,6 +46,7 @@ class Pool:
         self.look_after = min(LOOK_AFTER, self.ping_after)
         self.state: PoolState[Any, Waiter] = PoolState(address["pool_size"])
         self._connect = connect
+        self._closed = 0  # how many times
         self._lock = threading.Lock()
 
     def take(self) -> Any:
@@ -85,8 +87,9 @@ class Pool:
             waiter.served.set()
 
     def close(self) -> None:
-        """Close what is idle; what is in use is closed when it comes back."""
+        """Close what is idle; what is in use, or on its way, is closed when it comes back."""
         with self._lock:
+            self._closed += 1
             idle = self.state.expire()
             used = tuple(self.state.used)
         for connection in idle:
@@ -161,6 +164,7 @@ class Pool:
             self._failed()
 
     def _connected(self) -> Any:
+        closed = self._closed
         try:
             connection = self._connect()
         except BaseException:
@@ -169,6 +173,8 @@ class Pool:
         connection.expires = monotonic() + self.max_age
         with self._lock:
             self.state.connected(connection)
+            if closed != self._closed:
+                connection.broken = True
         return self._held(connection)
 
     def _held(self, connection: Any) -> Any:

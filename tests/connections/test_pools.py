@@ -316,3 +316,61 @@ def test_state_gives_the_place_of_a_dropped_connection_to_who_waits():
     assert (state.size, state.connecting) == (1, 1)
     assert state.failed() is None
     assert state.size == 0
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_sync_connection_on_its_way_is_closed_with_the_others(configured, kind):
+    database = configured(kind)
+    pool = database.make_sync_pool()
+    pool.close()
+    connect, begun, go = pool._connect, threading.Event(), threading.Event()
+
+    def slowly():
+        begun.set()
+        assert go.wait(20)
+        return connect()
+
+    pool._connect = slowly
+    taken = []
+    thread = threading.Thread(target=lambda: taken.append(pool.take()))
+    thread.start()
+    assert begun.wait(20)
+    pool.close()
+    go.set()
+    thread.join()
+    (connection,) = taken
+    # who was waiting for it may use it
+    assert connection.fetch("SELECT 1", ()) == [(1,)]
+    pool.give(connection)
+    assert pool.state.size == 0
+    assert connection.lost
+    pool._connect = connect
+    assert run(steps.fetch("SELECT 2"), database) == [(2,)]
+    assert pool.state.size == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_async_connection_on_its_way_is_closed_with_the_others(configured, kind):
+    database = configured(kind)
+
+    async def main():
+        pool = database.make_async_pool()
+        connect, begun, go = pool._connect, asyncio.Event(), asyncio.Event()
+
+        async def slowly():
+            begun.set()
+            await go.wait()
+            return await connect()
+
+        pool._connect = slowly
+        task = asyncio.create_task(pool.acquire())
+        await begun.wait()
+        await pool.aclose()
+        go.set()
+        connection = await task
+        assert [tuple(row) for row in await connection.fetch("SELECT 1", ())] == [(1,)]
+        pool.give(connection)
+        assert pool.state.size == 0
+        assert connection.lost
+
+    asyncio.run(main())
