@@ -48,7 +48,7 @@ class AsyncPool:
         self.look_after = min(LOOK_AFTER, self.ping_after)
         self.state: PoolState[Any, Any] = self._state(address["pool_size"])
         self._connect = connect
-        self._closed = 0  # how many times
+        self._closed = False  # from then on it keeps nothing
         self._closing: set[asyncio.Task[None]] = set()
         self._ended = False
 
@@ -102,7 +102,7 @@ class AsyncPool:
 
         What is in use, or on its way, is closed when it comes back.
         """
-        self._closed += 1
+        self._closed = True
         for connection in self.state.used:
             connection.broken = True
         for connection in self.state.expire():
@@ -161,7 +161,7 @@ class AsyncPool:
             self._failed()
 
     async def _connected(self) -> Any:
-        timeout, closed = self.address["connect_timeout"], self._closed
+        timeout = self.address["connect_timeout"]
         try:
             async with asyncio.timeout(timeout):
                 connection = await self._connect()
@@ -172,7 +172,7 @@ class AsyncPool:
             self._failed()
             raise
         connection.expires = monotonic() + self.max_age
-        connection.broken = closed != self._closed
+        connection.broken = self._closed
         self.state.connected(connection)
         return self._held(connection)
 

@@ -46,7 +46,7 @@ class Pool:
         self.look_after = min(LOOK_AFTER, self.ping_after)
         self.state: PoolState[Any, Waiter] = PoolState(address["pool_size"])
         self._connect = connect
-        self._closed = 0  # how many times
+        self._closed = False  # from then on it keeps nothing
         self._lock = threading.Lock()
 
     def take(self) -> Any:
@@ -77,19 +77,22 @@ class Pool:
         connection.holder = None
         state = self.state
         with self._lock:
-            if not state.waiting:
+            closed = self._closed
+            if not closed and not state.waiting:
                 state.used.discard(connection)
                 state.idle.append(connection)
                 return
-            waiter = state.give(connection)
-        if waiter is not None:
+            waiter = None if closed else state.give(connection)
+        if closed:
+            self._drop(connection)
+        elif waiter is not None:
             waiter.connection = connection
             waiter.served.set()
 
     def close(self) -> None:
         """Close what is idle; what is in use, or on its way, is closed when it comes back."""
         with self._lock:
-            self._closed += 1
+            self._closed = True
             idle = self.state.expire()
             used = tuple(self.state.used)
         for connection in idle:
@@ -164,7 +167,6 @@ class Pool:
             self._failed()
 
     def _connected(self) -> Any:
-        closed = self._closed
         try:
             connection = self._connect()
         except BaseException:
@@ -173,8 +175,6 @@ class Pool:
         connection.expires = monotonic() + self.max_age
         with self._lock:
             self.state.connected(connection)
-            if closed != self._closed:
-                connection.broken = True
         return self._held(connection)
 
     def _held(self, connection: Any) -> Any:

@@ -321,8 +321,8 @@ def test_state_gives_the_place_of_a_dropped_connection_to_who_waits():
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_sync_connection_on_its_way_is_closed_with_the_others(configured, kind):
     database = configured(kind)
+    database.close()
     pool = database.make_sync_pool()
-    pool.close()
     connect, begun, go = pool._connect, threading.Event(), threading.Event()
 
     def slowly():
@@ -335,7 +335,7 @@ def test_a_sync_connection_on_its_way_is_closed_with_the_others(configured, kind
     thread = threading.Thread(target=lambda: taken.append(pool.take()))
     thread.start()
     assert begun.wait(20)
-    pool.close()
+    database.close()
     go.set()
     thread.join()
     (connection,) = taken
@@ -344,9 +344,9 @@ def test_a_sync_connection_on_its_way_is_closed_with_the_others(configured, kind
     pool.give(connection)
     assert pool.state.size == 0
     assert connection.lost
-    pool._connect = connect
-    assert run(steps.fetch("SELECT 2"), database) == [(2,)]
-    assert pool.state.size == 1
+    run(steps.fetch("SELECT 2"), database)
+    assert pool.state.size == 0
+    assert database.sync_pool.state.size == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -374,3 +374,28 @@ def test_an_async_connection_on_its_way_is_closed_with_the_others(configured, ki
         assert connection.lost
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_connection_that_comes_back_while_its_pool_is_closed_is_closed(configured, kind):
+    database = configured(kind)
+    pool = database.make_sync_pool()
+    connection = pool.take()
+    idle = type(connection).idle
+
+    class Late(type(connection)):
+        """Found sound just before the pool is closed."""
+
+        __slots__ = ()
+
+        def idle(self):
+            sound = idle(self)
+            self.__class__ = type(self).__mro__[1]
+            database.close()
+            self.broken = False
+            return sound
+
+    connection.__class__ = Late
+    pool.give(connection)
+    assert pool.state.size == 0
+    assert connection.lost
