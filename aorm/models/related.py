@@ -527,7 +527,9 @@ class ReverseManyToOneDescriptor:
         kind = self.related_manager_cls
         key = kind._made_with()
         if key is not None:
-            self._kind, self._key = kind, key
+            # in this order: another thread that finds the class has to find the key, too
+            self._key = key
+            self._kind = kind
         return kind._of(instance)
 
     def _refusal(self) -> tuple[str, str]:
