@@ -37,7 +37,7 @@ _DAY = 86_400
 _MILLION = 1_000_000
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _FLOAT_DIGITS = 15
-_FLOAT_FORM = "%.15g"  # half as long as by an f-string
+_FLOAT_FORM = "%.15g"  # two thirds of the time of an f-string
 _ANY_DIGITS = 200
 _EXACT = Context(prec=_ANY_DIGITS)
 
@@ -255,8 +255,8 @@ def _sqlite_decimal_conversion(field: Any, expression: bool) -> Conversion:
             expression_decimal,
         )
     if places is None:
-        name, careful = named(expression_decimal, "expression_decimal")
-        return Conversion(f"{name}({{0}})", careful, expression_decimal)
+        own = {"expression_decimal": expression_decimal}
+        return Conversion("expression_decimal({0})", own, expression_decimal)
     # Counting the last places is the cheapest way from a float, and right for all that a float
     # can vouch for.  A numeric column holds 5.00 as the integer 5, which has the same method.
     convert = _column_decimal(places)
