@@ -12,12 +12,8 @@ from aorm.connections.replicas import Replicas
 from aorm.errors import ImproperlyConfigured, listed
 from aorm.late import LateModule, zoneinfo
 from aorm.models.fetch_modes import FetchMode
-from aorm.sql import inline  # noqa: F401  expressions in DDL and in single-row writes
-from aorm.sql.dialect import Dialect
-from aorm.sql.dialects.postgresql import POSTGRESQL
-from aorm.sql.dialects.sqlite import SQLITE
+from aorm.sql.dialect import dialect_of
 
-DIALECTS: dict[str, Dialect] = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 _KEEP: Any = object()
 # few programs change tables or look at them
 Database.schema_tools = LateModule("aorm.schema")
@@ -88,7 +84,7 @@ def _database(alias: str, url: str, options: Mapping[str, Any]) -> Database:
     if not isinstance(url, str):
         raise ImproperlyConfigured(f"the database {alias!r} needs an URL, not {type(url).__name__}")
     database = Database(alias, url, **options)
-    database.set_dialect(DIALECTS[database.vendor])
+    database.set_dialect(dialect_of(database.vendor))
     return database
 
 

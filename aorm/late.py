@@ -1,11 +1,12 @@
-"""Modules of the standard library that are imported when something of them is first used.
+"""Modules that are imported when something of them is first used: of the standard library, here.
 
 1. Their import takes milliseconds each, a quarter of all that `import aorm` would take, and a
    program may never come to use them: they say what is wrong, look at user code, or belong to
    one kind of field.
 2. They are used through the module (`hashlib.md5()`), never while a module of ours is imported.
-3. Modules of ours are not imported late, which would hide a cycle; but for a package that hardly a
-   program uses, by the module above it.
+3. Modules of ours are not imported late, which could hide a cycle, but at the border of a package
+   that is not needed to declare models: all that the layers above use of `aorm.sql` is named in
+   `aorm.sql.late`.  Type checkers and the check of the layers take these for plain imports.
 """
 
 from __future__ import annotations

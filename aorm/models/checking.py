@@ -20,7 +20,7 @@ from aorm.query.expressions import F, RawSQL, Slots, Value, value_or_expression
 from aorm.query.functions.comparison import Cast
 from aorm.query.joins import Join
 from aorm.query.shapes import shape_of
-from aorm.sql.checks import compile_check
+from aorm.sql.late import checks
 from aorm.steps import Operation, fetch, in_block
 
 Values = dict[str, Any]
@@ -59,7 +59,7 @@ def _with_values(model: Any, values: Values, alone: bool = False) -> QuerySet[An
 
 
 def _holds(queryset: Any, dialect: Any) -> Operation[bool]:
-    compiled = compile_check(queryset._query, dialect)
+    compiled = checks.compile_check(queryset._query, dialect)
     if compiled.empty:
         return False
     rows = yield from fetch(compiled.sql, compiled.bind(queryset._values))

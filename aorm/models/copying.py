@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aorm.connections import connections
 from aorm.models.writing import Writing
 from aorm.operations.copying import check_copy, copy_in, sink
-from aorm.sql.copying import copy_out_sql
-from aorm.sql.select import compile_select
+from aorm.sql.late import copying, select
 from aorm.steps import CopyOut, Operation, perform
 
 
@@ -112,10 +111,10 @@ class Copying(Writing):
         queryset: Any = self
         if self._query.form[0] == "model":
             queryset = self.values_list(*(f.attname for f in self.model._meta.concrete_fields))
-        compiled = compile_select(queryset._query, dialect)
+        compiled = select.compile_select(queryset._query, dialect)
         # Options are checked even where there is nothing to ask.
         params = () if compiled.empty else compiled.bind(queryset._values)
-        sql = copy_out_sql(compiled.sql, params, options, dialect)
+        sql = copying.copy_out_sql(compiled.sql, params, options, dialect)
         with sink(target) as write:
             if compiled.empty:
                 return 0

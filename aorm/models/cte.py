@@ -31,8 +31,8 @@ from aorm.query.tables import (
     read_from_table,
     unknown_column,
 )
-from aorm.sql.dialects.sqlite import SQLITE
-from aorm.sql.tables import table_columns
+from aorm.sql.dialect import dialect_of
+from aorm.sql.late import tables
 
 Columns = tuple[tuple[str, Any], ...]
 
@@ -82,7 +82,7 @@ class Table:
         self.source: Query = queryset._query
         self.values: tuple[Any, ...] = queryset._values
         self.db = queryset._db
-        self.columns = table_columns(self.source, SQLITE)
+        self.columns = tables.table_columns(self.source, dialect_of("sqlite"))
 
     def column_names(self) -> dict[str, str]:
         """Columns by the names of the model's fields."""
@@ -171,7 +171,7 @@ class CTE(Table):
             )
         made.model = start.model
         made.source = _anchor(start._query)
-        made.columns = table_columns(made.source, SQLITE)
+        made.columns = tables.table_columns(made.source, dialect_of("sqlite"))
         whole: Any = make_queryset(made)
         if whole._query.combinator is None or whole._query.combinator[0] != "union":
             raise QueryTypeError(
@@ -185,7 +185,7 @@ class CTE(Table):
 
     def _check_width(self, part: Query) -> None:
         own = self.columns or ()
-        found = table_columns(part, SQLITE)
+        found = tables.table_columns(part, dialect_of("sqlite"))
         if len(found) != len(own):
             raise QueryValueError(
                 f"the parts of the recursive table {self.name!r} have other numbers of columns:"

@@ -11,10 +11,8 @@ from aorm.fields.base import is_expression
 from aorm.models.returning import Returning, is_direct
 from aorm.models.rows import loaded_for
 from aorm.operations.bulk import checked_options
-from aorm.sql.binding import NotPlain, binder, kept
 from aorm.sql.dialect import Dialect
-from aorm.sql.insert_from import Insertion, compile_insertion
-from aorm.sql.tables import table_columns
+from aorm.sql.late import binding, insert_from, tables
 from aorm.steps import Operation, execute, fetch
 
 Fields = Mapping[str, Any] | Sequence[str] | None
@@ -35,7 +33,7 @@ class Inserting(Returning):
                 f"the rows are on the database {source._db!r}, and their table on {alias!r}:"
                 " insert_from() copies within one"
             )
-        count = len(table_columns(source._query, dialect))
+        count = len(tables.table_columns(source._query, dialect))
         if count != len(chosen):
             raise QueryValueError(
                 f"insert_from() has {len(chosen)} fields ({listed(f.name for f in chosen)}) for"
@@ -46,8 +44,8 @@ class Inserting(Returning):
         returned = None if node is None else node.query
         if returned is not None and not is_direct(returned):
             raise FieldError("returning() before insert_from() takes columns of the model's table")
-        insertion = Insertion(self.model, chosen, filled, conflict, returned)
-        compiled = compile_insertion(source._query, insertion, dialect)
+        insertion = insert_from.Insertion(self.model, chosen, filled, conflict, returned)
+        compiled = insert_from.compile_insertion(source._query, insertion, dialect)
         if compiled.empty:
             return 0 if returned is None else []
         own: tuple[Any, ...] = ()
@@ -139,7 +137,7 @@ def _filled(
 
 def _bound(value: Any, field: Any, opts: Any, dialect: Dialect) -> Any:
     try:
-        bind = kept(opts, ("bind", dialect, field), lambda: binder(field, dialect))
+        bind = binding.kept(opts, ("bind", dialect, field), lambda: binding.binder(field, dialect))
         return bind.function(value)
-    except NotPlain:
+    except binding.NotPlain:
         return field.get_db_prep_save(value, connection=dialect)

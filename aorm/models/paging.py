@@ -22,11 +22,8 @@ from aorm.models.rows import loaded_for
 from aorm.query.draft import Draft
 from aorm.query.expressions import Slots
 from aorm.query.keyset import order_for_pages, seek
-from aorm.sql.compiler import Rendered
-from aorm.sql.decoders import conversion_of
 from aorm.sql.dialect import Dialect
-from aorm.sql.ordering import Ordering
-from aorm.sql.select import SelectCompiler, compile_select
+from aorm.sql.late import decoders, ordering, select
 from aorm.steps import Operation, fetch
 
 T = TypeVar("T", covariant=True)
@@ -110,7 +107,7 @@ class Paging(Reading):
             inclusive, values = cursors.read(given)
             rows_of = ordered._behind(values, inclusive, dialect)
         rows_of = rows_of._sliced(0, size + 1)
-        compiled = compile_select(rows_of._query, dialect)
+        compiled = select.compile_select(rows_of._query, dialect)
         rows: list[Any] = []
         if not compiled.empty:
             rows = list((yield from fetch(compiled.sql, compiled.bind(rows_of._values))))
@@ -148,7 +145,7 @@ class Paging(Reading):
         def apply(draft: Draft, slots: Slots) -> None:
             if draft.group_by is not None and not draft.order_by:
                 draft.default_ordering = False
-            compiler = Ordering(draft, dialect)  # type: ignore[arg-type]
+            compiler = ordering.Ordering(draft, dialect)  # type: ignore[arg-type]
             terms = compiler.ordering()
             draft.copy_state(compiler.draft)
             total = draft.group_by is None and self.totally_ordered
@@ -246,13 +243,13 @@ class Cursors:
 
 def _layout(query: Any, dialect: Dialect) -> tuple[bytes, list[Callable[[Any], Any]]]:
     """What cursors of this query are signed with, and what reads the values of their terms."""
-    compiler = SelectCompiler(query, dialect)
-    rendered: list[Rendered] = [compiler.compile(term) for term in query.order_by]
+    compiler = select.SelectCompiler(query, dialect)
+    rendered = [compiler.compile(term) for term in query.order_by]
     order = ", ".join(sql for sql, _ in rendered)
     seed = hashlib.blake2b(f"{query.opts.label} {order}".encode(), digest_size=32).digest()
     readers = []
     for expression in query.hidden:
-        conversion = conversion_of(expression, dialect)
+        conversion = decoders.conversion_of(expression, dialect)
         readers.append(_as_it_is if conversion is None else conversion.function)
     return seed, readers
 

@@ -28,8 +28,7 @@ from aorm.query.query import Query
 from aorm.query.shapes import PLAIN
 from aorm.query.state import Fixed
 from aorm.sql.compiled import Compiled
-from aorm.sql.named_rows import row_class
-from aorm.sql.select import compile_select
+from aorm.sql.late import named_rows, select
 from aorm.steps import Doing, Fetch, Operation, Read, Single, fetch
 
 MAX_GET_RESULTS = 21
@@ -59,7 +58,7 @@ class Reading(Combining):
         database = connections[alias]
         if query.lock is not None and database.dialect.capabilities.select_for_update:
             self._check_locking(database)
-        return compile_select(query, database.dialect)
+        return select.compile_select(query, database.dialect)
 
     def _check_locking(self, database: Any) -> None:
         if (self._place or database).autocommit:
@@ -221,7 +220,7 @@ class Reading(Combining):
         if self._result_cache is not None:
             return bool(self._result_cache)
         query = self._query.changed("exists", _limited_to_existence)
-        compiled = compile_select(query, self._database().dialect)
+        compiled = select.compile_select(query, self._database().dialect)
         if compiled.empty:
             return False
         rows = yield from fetch(compiled.sql, compiled.bind(self._values))
@@ -246,7 +245,7 @@ class Reading(Combining):
 
         queryset = self._step(key, values, apply)
         query = queryset._query
-        compiled = compile_select(query, self._database().dialect)
+        compiled = select.compile_select(query, self._database().dialect)
         if compiled.empty:
             held = queryset._values
             return {n: _without_rows(query.annotations[n], held) for n in aggregates}
@@ -317,7 +316,7 @@ class Reading(Combining):
             return {row[0]: row[1] for row in rows}
         if kind == "named":
             own = field_name in names
-            made = row_class(tuple(names) if own else (field_name, *names))
+            made = named_rows.row_class(tuple(names) if own else (field_name, *names))
             return {row[0]: made._make(row[1:] if own else row) for row in rows}
         return {row[0]: row[1:] for row in rows}
 
@@ -340,7 +339,7 @@ class Reading(Combining):
 
     def _explain_operation(self, format: str | None, options: Mapping[str, Any]) -> Operation[str]:
         dialect = self._database().dialect
-        compiled = compile_select(self._query, dialect)
+        compiled = select.compile_select(self._query, dialect)
         if compiled.empty:
             return ""
         prefix = dialect.explain_prefix(format, options)

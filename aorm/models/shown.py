@@ -11,7 +11,7 @@ from aorm.errors import EmptyResultSet
 from aorm.models.placing import check_database
 from aorm.query.query import Query
 from aorm.sql.compiled import Compiled
-from aorm.sql.select import compile_select
+from aorm.sql.late import select
 
 # A number shows by itself that it is an integer.
 _MARKS = r"\$(\d+)(?:::integer\b(?!\[))?|\?|%"
@@ -47,7 +47,9 @@ class ShownQuery:
     def _compiled(self) -> Compiled:
         queryset = self._queryset
         check_database(queryset._query, queryset.db)
-        compiled: Compiled = compile_select(queryset._query, connections[queryset.db].dialect)
+        compiled: Compiled = select.compile_select(
+            queryset._query, connections[queryset.db].dialect
+        )
         if compiled.empty:
             raise EmptyResultSet("no row can match this query, so it has no SQL")
         return compiled

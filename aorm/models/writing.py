@@ -29,7 +29,7 @@ from aorm.query.expressions import Col, F, Param, Slots
 from aorm.query.filters import Scope
 from aorm.query.preparation import OutOfRange
 from aorm.query.shapes import PLAIN, normalised, shape_of
-from aorm.sql.change import compile_delete, compile_update, returned_columns
+from aorm.sql.late import change
 from aorm.steps import Doing, Execute, Operation, Single, call, execute, in_block
 
 _PLAIN = PLAIN.issuperset
@@ -184,9 +184,9 @@ class Writing(Returning):
         node = self._query.returning
         if node is None:
             return (yield from bulk.bulk_create(self.model, objs, alias, dialect, **options))
-        columns = returned_columns(node.query, dialect)
+        columns = change.returned_columns(node.query, dialect)
         keys = self._plain_rows().values_list("pk", flat=True)
-        wanted: Any = columns or returned_columns(keys._query, dialect)
+        wanted: Any = columns or change.returned_columns(keys._query, dialect)
         rows = yield from bulk.bulk_create_returning(
             self.model, objs, alias, dialect, wanted.fields, **options
         )
@@ -258,7 +258,7 @@ class Writing(Returning):
                 values = derived.bind(values)
             except OutOfRange:
                 return None  # these values need a query of their own
-        compiled = compile_update(query, connections[self._write_alias()].dialect)
+        compiled = change.compile_update(query, connections[self._write_alias()].dialect)
         if compiled.empty:
             return None
         self._result_cache = None
@@ -286,11 +286,11 @@ class Writing(Returning):
         if self._query.returning is not None:
             if parents or not is_direct(self._query.returning.query):
                 return in_block(self._update_then_select(kwargs), savepoint=False)
-            compiled = compile_update(queryset._query, database.dialect)
+            compiled = change.compile_update(queryset._query, database.dialect)
             return self._fetch_changed(compiled, queryset._values)
         if parents:
             return in_block(queryset._update_family(parents), savepoint=False)
-        compiled = compile_update(queryset._query, database.dialect)
+        compiled = change.compile_update(queryset._query, database.dialect)
         if compiled.empty:
             return _nothing()
         return Single(Execute(compiled.sql, compiled.bind(queryset._values)), _as_it_is)
@@ -344,7 +344,7 @@ class Writing(Returning):
         )
         if self._query.assignments:
             database = connections[self._write_alias()]
-            compiled = compile_update(self._query, database.dialect)
+            compiled = change.compile_update(self._query, database.dialect)
             if not compiled.empty:
                 count = yield from execute(compiled.sql, compiled.bind(self._values))
         for model, values in parents.items():
@@ -364,7 +364,7 @@ class Writing(Returning):
     def _raw_delete_operation(self) -> Operation[int]:
         """DELETE the rows alone, without what depends on them."""
         queryset = self._without_values("unordered", _unordered)
-        compiled = compile_delete(queryset._query, connections[self._write_alias()].dialect)
+        compiled = change.compile_delete(queryset._query, connections[self._write_alias()].dialect)
         if compiled.empty:
             return 0
         count: int = yield from execute(compiled.sql, compiled.bind(queryset._values))
@@ -387,7 +387,9 @@ class Writing(Returning):
     def _delete_returning(self, doomed: Any) -> Operation[list[Any]]:
         direct = is_direct(self._query.returning.query)
         if direct and not self._prefetch_related_lookups and can_fast_delete(doomed):
-            compiled = compile_delete(doomed._query, connections[self._write_alias()].dialect)
+            compiled = change.compile_delete(
+                doomed._query, connections[self._write_alias()].dialect
+            )
             return (yield from self._fetch_changed(compiled, doomed._values))
         return (yield from in_block(self._select_then_delete(doomed), savepoint=False))
 

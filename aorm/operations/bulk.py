@@ -17,16 +17,8 @@ from aorm.operations.saving import check_related, plan_of
 from aorm.operations.versions import refuse_any_stale
 from aorm.query.cases import Case, When
 from aorm.query.values import Value
-from aorm.sql.bulk import (
-    Batch,
-    batches,
-    bulk_inserter,
-    bulk_updater,
-    is_default,
-    rows_that_fit,
-)
 from aorm.sql.dialect import Dialect
-from aorm.sql.writes import Conflict
+from aorm.sql.late import bulk, writes
 from aorm.steps import Operation, in_block, perform
 
 # Each is a condition of its own in the statement.
@@ -97,7 +89,7 @@ def _created(
     db: str,
     dialect: Dialect,
     batch_size: int | None,
-    conflict: Conflict | None,
+    conflict: writes.Conflict | None,
 ) -> Operation[list[Any]]:
     yield from _bulk_create(model, objs, db, dialect, batch_size, conflict)
     return objs
@@ -110,7 +102,7 @@ def checked_options(
     update_conflicts: bool,
     update_fields: Iterable[str] | None,
     unique_fields: Iterable[str] | None,
-) -> Conflict | None:
+) -> writes.Conflict | None:
     """What `bulk_create` does about conflicts; ValueError where its options make no sense."""
     _check_batch_size(batch_size)
     opts = model._meta
@@ -121,7 +113,7 @@ def checked_options(
     if ignore_conflicts and update_conflicts:
         raise QueryValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
     if ignore_conflicts:
-        return Conflict(ignore=True)
+        return writes.Conflict(ignore=True)
     if not update_conflicts:
         return None
     if not update:
@@ -134,7 +126,7 @@ def checked_options(
     if any(field.primary_key or field in opts.pk_fields for field in update):
         raise QueryValueError("bulk_create() cannot be used with primary keys in update_fields.")
     _check_concrete(unique, "bulk_create() can only be used with concrete fields in unique_fields.")
-    return Conflict(unique=tuple(unique), update=tuple(update))
+    return writes.Conflict(unique=tuple(unique), update=tuple(update))
 
 
 def _check_batch_size(batch_size: int | None) -> None:
@@ -161,7 +153,7 @@ def _bulk_create(
     db: str,
     dialect: Dialect,
     batch_size: int | None,
-    conflict: Conflict | None,
+    conflict: writes.Conflict | None,
     returned: tuple[Any, ...] = (),
 ) -> Operation[list[Any]]:
     """Insert the objects; the columns of the `returned` fields of their rows."""
@@ -242,7 +234,7 @@ def _columns(opts: Any, objs: list[Any], with_key: bool) -> tuple[list[Any], lis
 
 def _all_default(field: Any, objs: list[Any]) -> bool:
     """Whether the database fills in this column of all objects."""
-    return field.has_db_default() and all(is_default(getattr(o, field.attname)) for o in objs)
+    return field.has_db_default() and all(bulk.is_default(getattr(o, field.attname)) for o in objs)
 
 
 def _batches(
@@ -251,20 +243,20 @@ def _batches(
     with_key: bool,
     dialect: Dialect,
     batch_size: int | None,
-    conflict: Conflict | None,
+    conflict: writes.Conflict | None,
     returned: tuple[Any, ...],
-) -> Iterator[Batch]:
+) -> Iterator[bulk.Batch]:
     fields, made = _columns(opts, objs, with_key)
     if conflict is not None and conflict.ignore:
         made = []
     if conflict is not None and conflict.update and opts.version_field is not None:
         made = [*made, opts.version_field]
     made = [*returned, *(field for field in made if field not in returned)]
-    return bulk_inserter(opts, fields, made, dialect, conflict).batches(objs, batch_size)
+    return bulk.bulk_inserter(opts, fields, made, dialect, conflict).batches(objs, batch_size)
 
 
 def _insert(
-    statements: Sequence[Batch], db: str, conflict: Conflict | None, returned: int
+    statements: Sequence[bulk.Batch], db: str, conflict: writes.Conflict | None, returned: int
 ) -> Operation[list[Any]]:
     """Run the statements; the first columns of the rows that come back."""
     ignoring = conflict is not None and conflict.ignore
@@ -292,8 +284,8 @@ def insert_rows(
     ignore_conflicts: bool = False,
 ) -> Operation[None]:
     """Insert rows of plain values, in the order of the fields: all of them, or none."""
-    conflict = Conflict(ignore=True) if ignore_conflicts else None
-    statements = list(bulk_inserter(opts, fields, (), dialect, conflict).rows(list(rows)))
+    conflict = writes.Conflict(ignore=True) if ignore_conflicts else None
+    statements = list(bulk.bulk_inserter(opts, fields, (), dialect, conflict).rows(list(rows)))
     inner = _perform_all(statements)
     if len(statements) > 1:
         inner = in_block(inner, savepoint=False)
@@ -346,8 +338,8 @@ def bulk_update_among(
     if not objs:
         return 0
     _check_related(rows.model, objs, "bulk_update", chosen)
-    fitting = min(rows_that_fit(1 + 2 * len(chosen), dialect), _MOST_CASES)
-    parts = list(batches(objs, min(batch_size or fitting, fitting)))
+    fitting = min(bulk.rows_that_fit(1 + 2 * len(chosen), dialect), _MOST_CASES)
+    parts = list(bulk.batches(objs, min(batch_size or fitting, fitting)))
     updates = _update_among(rows, parts, chosen)
     return (yield from (updates if len(parts) == 1 else in_block(updates, savepoint=False)))
 
@@ -422,7 +414,7 @@ def _update_tables(
     for field in fields:
         tables.setdefault(field.model._meta.concrete_model._meta, []).append(field)
     counted, *others = [
-        list(bulk_updater(opts, part, dialect).statements(objs, batch_size))
+        list(bulk.bulk_updater(opts, part, dialect).statements(objs, batch_size))
         for opts, part in tables.items()
     ]
     if version is not None:

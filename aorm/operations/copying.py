@@ -15,8 +15,8 @@ from typing import Any
 
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
 from aorm.late import pathlib
-from aorm.sql.copying import Copier
 from aorm.sql.dialect import Dialect
+from aorm.sql.late import copying
 from aorm.steps import CopyIn, Operation, call, in_block, perform
 
 ROWS = 500  # are read at a time
@@ -59,7 +59,7 @@ def copy_in(
     return (yield from in_block(_rest(copier, names, text, take)))
 
 
-def _rest(copier: Copier, names: Sequence[str], text: str, take: Take) -> Operation[int]:
+def _rest(copier: copying.Copier, names: Sequence[str], text: str, take: Take) -> Operation[int]:
     count = yield from perform(CopyIn(copier.sql, text))
     ended = False
     while not ended:
@@ -70,7 +70,7 @@ def _rest(copier: Copier, names: Sequence[str], text: str, take: Take) -> Operat
 
 
 def _filled(
-    copier: Copier, names: Sequence[str], rows: list[Any], take: Take
+    copier: copying.Copier, names: Sequence[str], rows: list[Any], take: Take
 ) -> Operation[tuple[str, bool]]:
     """Lines for one statement, and whether there are no more rows."""
     parts = [copier.lines(rows, names)] if rows else []
@@ -112,7 +112,7 @@ async def _next_rows(iterator: Any) -> list[Any]:
 
 def _copier(
     opts: Any, row: Any, fields: Iterable[str] | None, dialect: Dialect
-) -> tuple[list[str], Copier]:
+) -> tuple[list[str], copying.Copier]:
     """The names of the fields and what makes the lines, as the first row says."""
     names = None if fields is None else list(fields)
     if getattr(row, "_meta", None) is not None:
@@ -130,7 +130,7 @@ def _copier(
     for field in found:
         if not field.concrete or field.generated or field.column is None:
             raise QueryValueError(f"{field.name!r} has no column that can be written")
-    return names, Copier(opts, found, kind, dialect)
+    return names, copying.Copier(opts, found, kind, dialect)
 
 
 def _is_written(field: Any, row: Any, opts: Any) -> bool:

@@ -23,7 +23,7 @@ from aorm.operations.signals import post_delete, pre_delete, send_steps
 from aorm.operations.versions import claim_version
 from aorm.operations.writes import delete_many, delete_one
 from aorm.query.conditions import Q
-from aorm.sql.writes import deleter
+from aorm.sql.late import writes
 from aorm.steps import Operation, call, in_block
 
 BATCH = 2000
@@ -181,7 +181,7 @@ def _delete_one(instance: Any, using: str) -> Operation[Deleted]:
     statement = deleters.get(dialect)
     if statement is None:
         options = model._meta.concrete_model._meta
-        statement = deleters[dialect] = deleter(options, dialect)
+        statement = deleters[dialect] = writes.deleter(options, dialect)
     key = instance.pk
     values = key if len(statement.fields) > 1 else (key,)
     count = yield from delete_one(statement, *values)
@@ -468,7 +468,9 @@ class Collector:
 
     def _delete_rows(self, model: Any, objs: list[Any]) -> Operation[int]:
         count = 0
-        statement = deleter(model._meta.concrete_model._meta, connections[self.using].dialect)
+        statement = writes.deleter(
+            model._meta.concrete_model._meta, connections[self.using].dialect
+        )
         for start in range(0, len(objs), BATCH):
             keys = [obj.pk for obj in objs[start : start + BATCH]]
             count += yield from delete_many(statement, keys)

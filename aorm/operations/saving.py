@@ -25,8 +25,7 @@ from aorm.operations.signals import post_save, pre_save, send_steps
 from aorm.operations.versions import refuse_in_block, update_version
 from aorm.operations.writes import insert, store, update
 from aorm.sql.dialect import Dialect
-from aorm.sql.versions import counting_updater
-from aorm.sql.writes import Updater, key_sql, saving_inserter, saving_updater, updater
+from aorm.sql.late import versions, writes
 from aorm.steps import Doing, Operation, Rest, Single, call, fetch, in_block
 
 PLAN = "saving_plan"
@@ -100,7 +99,7 @@ class Plan:
         self.tracked = options.track_changes
         more = (self.parents, self.settling, self.order, self.tracked, self.version is not None)
         self.plain = self.key_is_made and not (self.pk_by_default or any(more))
-        self.parts: dict[Any, Updater] = {}
+        self.parts: dict[Any, writes.Updater] = {}
         self.named: dict[frozenset[str], frozenset[str]] = {}
 
     def attnames(self, names: frozenset[str]) -> frozenset[str]:
@@ -119,7 +118,7 @@ class Plan:
             )
         return found
 
-    def part(self, names: frozenset[str] | None, dialect: Dialect) -> Updater:
+    def part(self, names: frozenset[str] | None, dialect: Dialect) -> writes.Updater:
         """The UPDATE of those columns of the table that are named (None: all), made once."""
         found = self.parts.get((names, dialect))
         if found is None:
@@ -133,9 +132,9 @@ class Plan:
             ]
             made = [field for field in local if field.generated]
             if self.version is None:
-                found = updater(self.options, chosen, dialect, made if chosen else ())
+                found = writes.updater(self.options, chosen, dialect, made if chosen else ())
             else:
-                found = counting_updater(self.options, chosen, dialect, self.version, made)
+                found = versions.counting_updater(self.options, chosen, dialect, self.version, made)
             self.parts[names, dialect] = found
         return found
 
@@ -359,7 +358,7 @@ def _saving_once(
     held = instance.__dict__
     key = held.get(plan.pk, _ABSENT)
     if key is None and names is None and (force_insert is True or force_insert is False):
-        inserter = saving_inserter(plan.options, dialect, False)
+        inserter = writes.saving_inserter(plan.options, dialect, False)
         statement, returned = inserter.statement(instance)
 
         def inserted(reply: Any) -> Any:
@@ -375,7 +374,7 @@ def _saving_once(
         names = loaded_fields(instance, plan, db)
     elif not names or not plan.attnames(names) <= held.keys():
         return None
-    writer = plan.part(names, dialect) if names else saving_updater(plan.options, dialect)
+    writer = plan.part(names, dialect) if names else writes.saving_updater(plan.options, dialect)
     if not writer.fields:
         return None
     update_statement, back = writer.statement(instance)
@@ -553,7 +552,7 @@ def _save_table(
         writer = (
             plan.part(update_fields, dialect)
             if update_fields
-            else saving_updater(plan.options, dialect)
+            else writes.saving_updater(plan.options, dialect)
         )
         looks = instance._meta.select_on_save and not (force_update or update_fields)
         if looks or not writer.fields:
@@ -570,7 +569,9 @@ def _save_table(
 def _insert(instance: Any, plan: Plan, db: str, pk_set: bool) -> Operation[None]:
     if plan.order is not None:
         yield from take_last_place(plan.options.model, instance, plan.order, db)
-    yield from insert(saving_inserter(plan.options, connections[db].dialect, pk_set), instance)
+    yield from insert(
+        writes.saving_inserter(plan.options, connections[db].dialect, pk_set), instance
+    )
     if pk_set and plan.auto is not None:
         _settle_type(instance, plan.auto)
 
@@ -652,7 +653,7 @@ def _fail(error: BaseException) -> Operation[None]:
 
 
 def _look_and_update(
-    instance: Any, plan: Plan, dialect: Dialect, writer: Updater, update_fields: Any
+    instance: Any, plan: Plan, dialect: Dialect, writer: writes.Updater, update_fields: Any
 ) -> Operation[bool]:
     """Update where the row is looked for first, or where there may be nothing to change."""
     if not writer.fields:
@@ -667,8 +668,8 @@ def _look_and_update(
 
 def _exists(instance: Any, plan: Plan, dialect: Dialect) -> Operation[bool]:
     options = plan.options
-    writer = saving_updater(options, dialect)
-    where = key_sql(writer.keys, dialect, 1)
+    writer = writes.saving_updater(options, dialect)
+    where = writes.key_sql(writer.keys, dialect, 1)
     table = dialect.quote(options.db_table)
     sql = f"SELECT 1 FROM {table} WHERE {where} LIMIT 1"  # noqa: S608 - both are quoted
     rows = yield from fetch(sql, writer.key(instance))

@@ -8,12 +8,11 @@ from typing import Any, NoReturn
 from aorm.connections import connections
 from aorm.errors import QueryValueError, StaleObjectError
 from aorm.operations.writes import update
-from aorm.sql.versions import counting_updater
-from aorm.sql.writes import Updater
+from aorm.sql.late import versions, writes
 from aorm.steps import Operation, in_block
 
 
-def update_version(writer: Updater, instance: Any, version: Any) -> Operation[bool]:
+def update_version(writer: writes.Updater, instance: Any, version: Any) -> Operation[bool]:
     """Update the row of an instance if it has the instance's version; whether it had.
 
     Raises:
@@ -40,7 +39,7 @@ def claim_version(instance: Any, version: Any, using: str) -> Operation[None]:
         StaleObjectError: it has another one, or is gone.
     """
     options = version.model._meta
-    writer = counting_updater(options, (), connections[using].dialect, version)
+    writer = versions.counting_updater(options, (), connections[using].dialect, version)
     if not (yield from update(writer, instance)):
         refuse_stale(instance, version)
 

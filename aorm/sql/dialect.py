@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from aorm.errors import FieldError
@@ -187,7 +188,7 @@ def _kept(cache: dict[Any, V], key: Any, value: V) -> V:
     return value
 
 
-DIALECTS: dict[str, Dialect] = {}
+DIALECTS: dict[str, Dialect] = {}  # each adds itself when its module is imported
 _TEMPORAL = {
     "DateField": DateField(),
     "DateTimeField": DateTimeField(),
@@ -195,5 +196,12 @@ _TEMPORAL = {
 }
 
 
+def dialect_of(vendor: str) -> Dialect:
+    """The dialect of this kind of database; imported, like its driver, when it is first needed."""
+    if vendor not in DIALECTS:
+        import_module(f"aorm.sql.dialects.{vendor}")
+    return DIALECTS[vendor]
+
+
 def _dialect(vendor: str, use_tz: bool, time_zone: str) -> Dialect:
-    return DIALECTS[vendor].for_settings(use_tz, time_zone)
+    return dialect_of(vendor).for_settings(use_tz, time_zone)
