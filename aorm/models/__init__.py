@@ -1,5 +1,8 @@
 """All that a module of models needs, under Django's names."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from aorm.errors import (
     FieldDoesNotExist,
     MultipleObjectsReturned,
@@ -51,7 +54,7 @@ from aorm.fields.various import (
     UUIDField,
 )
 from aorm.fields.version import VersionField
-from aorm.models import checking, functions, related  # noqa: F401  what declarations below refer to
+from aorm.models import checking, related  # noqa: F401  what declarations below refer to
 from aorm.models.base import DEFERRED, Model
 from aorm.models.cte import CTE, Lateral, with_cte
 from aorm.models.fetch_modes import FETCH_ONE, FETCH_PEERS, FETCH_RAISE, RAISE
@@ -95,6 +98,9 @@ from aorm.query.filtered import FilteredRelation
 from aorm.query.json_lookups import JSONNull
 from aorm.query.lookups import Lookup
 from aorm.query.windows import RowRange, ValueRange, Window, WindowFrame, WindowFrameExclusion
+
+if TYPE_CHECKING:
+    from aorm.models import functions  # noqa: F401  see __getattr__
 
 __all__ = [
     "CASCADE",
@@ -209,3 +215,15 @@ __all__ = [
     "prefetch_related_objects",
     "with_cte",
 ]
+
+
+if not TYPE_CHECKING:  # for which any name would be one of this module
+
+    def __getattr__(name: str) -> object:
+        """`functions`, imported when it is first named."""
+        if name == "functions":
+            return import_module("aorm.models.functions")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), "functions"})

@@ -14,7 +14,7 @@ from aorm.errors import QueryTypeError
 from aorm.query.conditions import Where
 from aorm.query.draft import Draft
 from aorm.query.expressions import AND, OR, Col, OrderBy, Param, Ref, Slots
-from aorm.query.functions.math import Random
+from aorm.query.functions.random import Random
 from aorm.query.joins import LOUTER
 from aorm.query.lookups import Exact, GreaterThan, IsNull, Items, LessThan
 from aorm.query.tuples import Row, TupleGreaterThan, TupleLessThan, column_at

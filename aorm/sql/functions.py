@@ -24,6 +24,7 @@ from aorm.query.functions import json as j
 from aorm.query.functions import math as m
 from aorm.query.functions import text as t
 from aorm.query.functions import uuid as u
+from aorm.query.functions.random import Random
 from aorm.query.windows import ValueRange, Window, WindowFrame
 from aorm.sql.compiled import Computed
 from aorm.sql.compiler import Compiler, Rendered
@@ -465,7 +466,7 @@ FUNCTIONS: dict[type, Renderer] = {
     d.Now: render_now,
 }
 SQLITE_FUNCTIONS: dict[type, Renderer] = {
-    m.Random: named("RAND"),
+    Random: named("RAND"),
     m.Round: render_round_sqlite,
     u.UUID4: named("aorm_uuid4"),
     u.UUID7: render_uuid7_sqlite,

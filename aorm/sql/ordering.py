@@ -10,7 +10,7 @@ from aorm.query.building import ordering_of
 from aorm.query.draft import Draft, is_unresolved
 from aorm.query.expressions import Col, F, OrderBy, Ref
 from aorm.query.filters import Scope
-from aorm.query.functions.math import Random
+from aorm.query.functions.random import Random
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
 from aorm.sql.dialect import Dialect

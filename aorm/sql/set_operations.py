@@ -15,7 +15,7 @@ from aorm.errors import DatabaseError, EmptyResultSet, FieldError
 from aorm.query.building import ordering_of, set_values
 from aorm.query.draft import Draft
 from aorm.query.expressions import F, OrderBy, OutputColumn, Position, Ref
-from aorm.query.functions.math import Random
+from aorm.query.functions.random import Random
 from aorm.query.paths import LOOKUP_SEP
 from aorm.query.query import Query
 from aorm.query.set_operations import combined_columns, over_columns, selects_itself

@@ -25,7 +25,6 @@ __all__ = [
     "Pi",
     "Power",
     "Radians",
-    "Random",
     "Round",
     "Sign",
     "Sin",
@@ -172,19 +171,6 @@ class Radians(_Real, Transform):
 
     function = "RADIANS"
     lookup_name = "radians"
-
-
-class Random(_Real, Func):
-    """A number between 0 and 1, another one for each row."""
-
-    function = "RANDOM"
-    arity = 0
-
-    def _resolve_output_field(self) -> Any:
-        return _FLOAT
-
-    def get_group_by_cols(self) -> list[Any]:
-        return []
 
 
 class Round(ExactInput, Transform):
