@@ -25,7 +25,7 @@ from aorm.sql.ddl_indexes import (
     tablespace_sql,
 )
 from aorm.sql.dialect import Dialect
-from aorm.sql.embedded import inline_sql
+from aorm.sql.inline import inline_sql
 from aorm.sql.literals import literal, text_literal
 from aorm.sql.names import derived_name, own_name
 from aorm.sql.statements import SchemaStatement

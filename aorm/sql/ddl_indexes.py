@@ -16,7 +16,7 @@ from aorm.fields.indexes import Index
 from aorm.query.expressions import F, OrderBy
 from aorm.query.functions.comparison import Collate
 from aorm.sql.dialect import Dialect
-from aorm.sql.embedded import inline_sql
+from aorm.sql.inline import inline_sql
 from aorm.sql.names import derived_name
 from aorm.sql.statements import SchemaStatement
 from aorm.sql.writes import names

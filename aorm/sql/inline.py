@@ -11,7 +11,6 @@ from aorm.query.conditions import Q, Where
 from aorm.query.draft import Draft
 from aorm.query.expressions import Param, Slots, Value
 from aorm.query.filters import Scope
-from aorm.sql import embedded
 from aorm.sql.compiled import Computed, param_target
 from aorm.sql.compiler import Compiler, Rendered, finish
 from aorm.sql.dialect import Dialect
@@ -61,7 +60,16 @@ def _resolved(expression: Any, model: Any, *, for_save: bool) -> tuple[Any, Draf
 
 
 def inline_sql(expression: Any, model: Any, dialect: Dialect) -> str:
-    """An expression or condition with its values as literals, for DDL."""
+    """An expression or a condition as SQL without parameters, for DDL.
+
+    Args:
+        expression: Q, F, Func, ...; names in it are fields of the model.
+        model: the model of the table; None where no column can be referred to.
+        dialect: for which database.
+    Returns:
+        The SQL, which names columns without their table, with the values as literals of
+        `aorm.sql.literals`.
+    """
     if not hasattr(expression, "parametrised"):
         expression = Value(expression)
     resolved, draft, values = _resolved(expression, model, for_save=False)
@@ -104,7 +112,20 @@ def _shown(expression: Any, values: Sequence[Any]) -> Any:
 def value_sql(
     expression: Any, field: Any, opts: Any, dialect: Dialect, first: int, insert: bool
 ) -> tuple[str, list[Any]]:
-    """An expression as the new value of a column: see `aorm.sql.embedded.ValueCompiler`."""
+    """An expression as the new value of a column.
+
+    Args:
+        expression: what the user assigned; names in it are fields of the model.
+        field: the field of the column.
+        opts: the options of the model.
+        dialect: for which database.
+        first: the number of the expression's first parameter, counted from 1.
+        insert: whether it is for an INSERT, where no column can be referred to.
+    Returns:
+        The SQL, which names columns without their table, and the parameters.
+    Raises:
+        FieldError: the expression cannot stand here.
+    """
     resolved, draft, values = _resolved(expression, opts.model, for_save=True)
     for each in resolved.walk():
         if getattr(each, "contains_aggregate", False):
@@ -126,7 +147,3 @@ def value_sql(
     if dialect.numbered and first > 1:
         sql = re.sub(r"\$(\d+)", lambda m: f"${int(m[1]) + first - 1}", sql)
     return sql, bound
-
-
-embedded.hooks.value_sql = value_sql
-embedded.hooks.inline_sql = inline_sql

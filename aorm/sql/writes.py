@@ -25,7 +25,7 @@ from aorm.sql.binding import (
     storing,
 )
 from aorm.sql.dialect import Dialect
-from aorm.sql.embedded import value_sql
+from aorm.sql.inline import value_sql
 from aorm.steps import Execute, Fetch, Insert, Statement
 
 

@@ -18,7 +18,7 @@ from aorm.query.expressions import Expression, F, OrderBy
 from aorm.query.lookup import Lookup
 from aorm.sql.ddl_indexes import expression_key, include_sql
 from aorm.sql.dialect import Dialect
-from aorm.sql.embedded import inline_sql
+from aorm.sql.inline import inline_sql
 
 __all__ = ["ExclusionConstraint"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aorm.query import lookups as lk
 from aorm.query.expressions import CombinedExpression, Param, TemporalSubtraction
-from aorm.sql import inline, select  # noqa: F401  expressions and subqueries anywhere
+from aorm.sql import select  # noqa: F401  renders the subqueries of all statements
 from aorm.sql.capabilities import Capabilities
 from aorm.sql.compiled import ListParam, param_target
 from aorm.sql.compiler import Compiler, Rendered
