@@ -19,10 +19,13 @@ from aorm.query.draft import Draft
 from aorm.query.expressions import F, Slots
 from aorm.query.filters import add_q
 from aorm.query.lookups import OutOfRange
+from aorm.query.nodes import Combinable
 from aorm.query.query import Derived, Query
 from aorm.query.shapes import PLAIN, normalised
 
 Apply = Callable[[Draft, Slots], Any]
+
+_new = object.__new__  # a name of its own: its method is found sooner
 
 
 class Chaining:
@@ -94,7 +97,7 @@ class Chaining:
     def _next(self, query: Query, values: tuple[Any, ...]) -> Self:
         """A copy with another query and other values."""
         if self._is_plain:
-            clone = object.__new__(type(self))
+            clone = _new(type(self))
             clone.model = self.model
             clone._query = query
             clone._values = values
@@ -126,7 +129,7 @@ class Chaining:
             return None  # these values need a query of their own
         # As `_next`, whose call would take longer than what it does.
         if self._is_plain:
-            clone = object.__new__(type(self))
+            clone = _new(type(self))
             clone.model = self.model
             clone._query = derived.query
             clone._values = self._values + added
@@ -257,7 +260,7 @@ class Chaining:
             if kind in PLAIN:
                 values.append(value)
                 parts.append(kind)
-            elif hasattr(kind, "keyed"):
+            elif isinstance(value, Combinable):
                 parts.append(value.keyed(values))
             else:
                 return self._filtered_by_others(kwargs)
@@ -319,11 +322,11 @@ class Chaining:
         values: list[Any] = []
         parts: list[Any] = ["q", negate, self._sticky_filter, len(args)]
         for each in args:
-            if not hasattr(type(each), "keyed"):
+            if not isinstance(each, Combinable):
                 return self._with_q(_condition((*args, *_pairs(kwargs)), kwargs, negate))
             parts.append(each.keyed(values))
-        for name, value in kwargs.items():
-            kind: Any = type(value)
+        for name in kwargs:
+            kind: Any = type(value := kwargs[name])
             parts.append(name)
             if kind in PLAIN:
                 values.append(value)

@@ -16,6 +16,7 @@ from aorm.query.draft import Draft
 from aorm.query.expressions import F, Slots, Subquery
 from aorm.query.filters import Scope
 from aorm.query.functions.datetime import Trunc
+from aorm.query.nodes import Combinable
 from aorm.query.shapes import shape_of
 from aorm.query.state import Fixed
 
@@ -50,7 +51,7 @@ class Shaping(Chaining):
         values: list[Any] = []
         parts: list[Any] = [method, *given]
         for each in given.values():
-            known = hasattr(type(each), "keyed")
+            known = isinstance(each, Combinable)
             parts.append(each.keyed(values) if known else keyed(each, values))
         key = tuple(parts)
         found = self._known(key, values)

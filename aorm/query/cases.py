@@ -8,6 +8,7 @@ from typing import Any
 from aorm.errors import QueryTypeError
 from aorm.query.nodes import (
     MAKERS,
+    Combinable,
     Expression,
 )
 from aorm.query.operands import expression_of
@@ -21,7 +22,7 @@ class When(Expression, recorded=False):
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
         self.condition = MAKERS.branch(condition, lookups)
-        self.result = then if hasattr(type(then), "parametrised") else expression_of(then)
+        self.result: Any = then if isinstance(then, Combinable) else expression_of(then)
 
     def keyed(self, values: list[Any]) -> Hashable:
         if type(self) is not When or self._output_field is not None:
@@ -63,7 +64,8 @@ class Case(Expression, recorded=False):
         if output_field is not None:
             self._output_field = output_field
         self.cases = list(cases)
-        self.default = default if hasattr(type(default), "parametrised") else expression_of(default)
+        known = isinstance(default, Combinable)
+        self.default: Any = default if known else expression_of(default)
         self.extra = extra
 
     def keyed(self, values: list[Any]) -> Hashable:

@@ -97,9 +97,10 @@ class Combinable:
 
     def _combine(self, other: Any, connector: str, reversed_: bool) -> Any:
         other = MAKERS.operand(other)
+        # All arguments: a class that is called with fewer is called the long way.
         if reversed_:
-            return MAKERS.combined(other, connector, self)
-        return MAKERS.combined(self, connector, other)
+            return MAKERS.combined(other, connector, self, None)
+        return MAKERS.combined(self, connector, other, None)
 
     def __neg__(self) -> Any:
         return self._combine(-1, self.MUL, False)
@@ -192,7 +193,7 @@ class Makers:
     """
 
     operand: Callable[[Any], Any]
-    combined: Callable[[Any, str, Any], Any]
+    combined: Callable[[Any, str, Any, Any], Any]
     negated: Callable[[Any], Any]
     ordered: Callable[..., Any]
     condition: Callable[[Any, Any, str], Any]

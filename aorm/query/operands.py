@@ -26,7 +26,7 @@ def expression_of(value: Any) -> Any:
 
 def value_or_expression(value: Any) -> Any:
     if type(value) in PLAIN:
-        return Value(value)
+        return Value(value, None)
     if hasattr(value, "parametrised"):
         return value
     if hasattr(value, "as_subquery"):

@@ -84,9 +84,6 @@ class Subquery(Expression, recorded=False):
     def __init__(self, queryset: Any, output_field: Any = None, **extra: Any) -> None:
         if output_field is not None:
             self._output_field = output_field
-        self._hold(queryset, extra)
-
-    def _hold(self, queryset: Any, extra: dict[str, Any]) -> None:
         self.extra = extra
         self._queryset = queryset
         if isinstance(queryset, QueryNode):
@@ -159,9 +156,6 @@ class Exists(Subquery, recorded=False):
     template = "EXISTS(%(subquery)s)"
     empty_result_set_value = False
     _output_field = _BOOLEAN
-
-    def __init__(self, queryset: Any, **extra: Any) -> None:
-        self._hold(queryset, extra)
 
     @property
     def conditional(self) -> bool:  # type: ignore[override]
