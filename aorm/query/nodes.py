@@ -229,7 +229,7 @@ class Expression(Combinable):
         """Have instances remember what they are made with, unless the class can tell itself."""
         super().__init_subclass__(**options)
         if recorded and cls.__new__ is object.__new__:
-            cls.__new__ = _recording  # type: ignore[method-assign]
+            _record(cls)
         if cls.keyed is not Combinable.keyed:
             cls._keyed_at_once = cls.keyed
 
@@ -536,6 +536,11 @@ class Expression(Combinable):
 
 
 BaseExpression = Expression
+
+
+def _record(cls: Any) -> None:
+    # Not in the class, where it would declare `__new__` to a type checker.
+    cls.__new__ = _recording
 
 
 def _recording(cls: type, *args: Any, **kwargs: Any) -> Any:
