@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from aorm import errors
 from aorm.connections import arun, on_primary, run
@@ -37,9 +37,12 @@ from aorm.operations.signals import post_init, pre_init
 from aorm.query.conditions import Q
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from aorm.models.manager import Manager
+
+    M = TypeVar("M")
+
+    class _Objects:
+        def __get__(self, instance: None, owner: type[M]) -> Manager[M]: ...
 
 
 class Model(Validation, RelatedFetching, metaclass=ModelBase):
@@ -58,7 +61,8 @@ class Model(Validation, RelatedFetching, metaclass=ModelBase):
     _own_state: ModelState | None = None
 
     if TYPE_CHECKING:
-        objects: ClassVar[Manager[Self]]
+        # No declaration, which would hold for a model's own manager, too.
+        objects = _Objects()
         _default_manager: ClassVar[Manager[Any]]
         _base_manager: ClassVar[Manager[Any]]
 

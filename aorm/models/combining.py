@@ -87,31 +87,31 @@ class Combining(Shaping):
 
     # --- conditions ----------------------------------
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Any) -> Self:
         self._not_with_combined(other, "&")
         if other._query.empty:
-            return other
+            return other  # type: ignore[no-any-return]
         if self._query.empty:
             return self
         return self._merged(other, AND)
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Any) -> Self:
         self._not_with_combined(other, "|")
         if self._query.empty:
-            return other
+            return other  # type: ignore[no-any-return]
         if other._query.empty:
             return self
         left, right = self._by_keys(), other._by_keys()
-        return left._merged(right, OR)
+        return left._merged(right, OR)  # type: ignore[no-any-return]
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Any) -> Self:
         self._not_with_combined(other, "^")
         if self._query.empty:
-            return other
+            return other  # type: ignore[no-any-return]
         if other._query.empty:
             return self
         left, right = self._by_keys(), other._by_keys()
-        return left._merged(right, XOR)
+        return left._merged(right, XOR)  # type: ignore[no-any-return]
 
     def _not_with_combined(self, other: Any, operator: str) -> None:
         for each in (self, other):

@@ -19,7 +19,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from aorm.connections import aread, aread_stream, arun, connections, read, read_stream, run
 from aorm.errors import NotSupportedError, QueryTypeError, QueryValueError
@@ -145,7 +145,7 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
     @overload
     def __getitem__(self, key: int) -> T: ...
     @overload
-    def __getitem__(self, key: slice) -> Any: ...
+    def __getitem__(self, key: slice) -> Self: ...
 
     def __getitem__(self, key: Any) -> Any:
         """One result, or the QuerySet of a slice (a list where the slice has a step)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from aorm.connections import Using
 from aorm.errors import QueryTypeError, QueryValueError
@@ -19,6 +20,9 @@ from aorm.query.functions.datetime import Trunc
 from aorm.query.nodes import Combinable
 from aorm.query.shapes import shape_of
 from aorm.query.state import Fixed
+
+if TYPE_CHECKING:
+    from aorm.models.queryset import QuerySet
 
 #: Keys of slices from the first row on: of one row, and of several.
 # A slice of so many rows is a structure of its own: PostgreSQL, which has to know the number to
@@ -107,11 +111,16 @@ class Shaping(Chaining):
 
     # --- the form of results ----------------------------------
 
-    def values(self, *fields: Any, **expressions: Any) -> Self:
+    def values(self, *fields: Any, **expressions: Any) -> QuerySet[dict[str, Any]]:
         """The rows as dictionaries of these fields; of all without names."""
-        return self._as_values("dict", fields, expressions)
+        return self._as_values("dict", fields, expressions)  # type: ignore[return-value]
 
-    def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Self:
+    @overload
+    def values_list(self, *fields: Any) -> QuerySet[tuple[Any, ...]]: ...
+    @overload
+    def values_list(self, *fields: Any, flat: bool = ..., named: bool = ...) -> QuerySet[Any]: ...
+
+    def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Any:
         """The rows as tuples; `flat`: the values of one field; `named`: as named tuples."""
         if flat and named:
             raise QueryTypeError("'flat' and 'named' can't be used together.")
@@ -158,13 +167,15 @@ class Shaping(Chaining):
             key, lambda draft: building.set_values(draft, names, (kind, None))
         )
 
-    def dates(self, field_name: str, kind: str, order: str = "ASC") -> Self:
+    def dates(self, field_name: str, kind: str, order: str = "ASC") -> QuerySet[date]:
         """The different dates of a field, cut to year, month, week or day."""
         if kind not in ("year", "month", "week", "day"):
             raise QueryValueError("'kind' must be one of 'year', 'month', 'week', or 'day'.")
         return self._truncated("datefield", field_name, Trunc, kind, order, DateField)
 
-    def datetimes(self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None) -> Self:
+    def datetimes(
+        self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None
+    ) -> QuerySet[datetime]:
         """The different moments of a field, cut to year … second, in a time zone."""
         kinds = ("year", "month", "week", "day", "hour", "minute", "second")
         if kind not in kinds:
@@ -185,7 +196,7 @@ class Shaping(Chaining):
         order: str,
         output: Callable[[], Any],
         tzinfo: Any = None,
-    ) -> Self:
+    ) -> QuerySet[Any]:
         if order not in ("ASC", "DESC"):
             raise QueryValueError("'order' must be either 'ASC' or 'DESC'.")
         options = {"tzinfo": tzinfo} if name == "datetimefield" else {}

@@ -164,6 +164,45 @@ RELATED = [
     "Tag",
 ]
 
+QUERIES = """
+class WorkManager(models.Manager["Work2"]):
+    def long(self) -> models.QuerySet["Work2"]:
+        return self.filter(title="x")
+
+class Work2(models.Model):
+    title = models.CharField(max_length=9)
+    objects = WorkManager()
+
+class Work3(Work2): ...
+
+async def queries() -> None:
+    reveal_type(Tag.objects.get())
+    reveal_type(Work2.objects.long())
+    reveal_type(Work2.objects.get())
+    reveal_type(Work3.objects.long())
+    reveal_type(Tag.objects.filter(name="x").order_by("name")[:3].get())
+    reveal_type(Tag.objects.values("name").first())
+    reveal_type(Tag.objects.values_list("name")[0])
+    reveal_type(Tag.objects.values_list("name", flat=True)[0])
+    reveal_type([each async for each in Tag.objects.dates("at", "year")])
+    reveal_type(await Tag.objects.all())
+    reveal_type((Tag.objects.all() | Tag.objects.none()).get())
+"""
+
+ASKED = [
+    "Tag",
+    "QuerySet[Work2]",
+    "Work2",
+    "QuerySet[Work2]",
+    "Tag",
+    "dict[str, Any] | None",
+    "tuple[Any, ...]",
+    "Any",
+    "list[datetime.date]",
+    "list[Tag]",
+    "Tag",
+]
+
 REFUSED = """
 book.title = 3
 book.title = None
@@ -183,7 +222,7 @@ def checked(tmp_path_factory) -> tuple[list[str], list[int]]:
     """The types that are revealed, and the lines with errors; all of one run of mypy."""
     root = Path(__file__).parents[2]
     file = tmp_path_factory.mktemp("typing") / "book.py"
-    file.write_text(SOURCE + RELATIONS + REFUSED)
+    file.write_text(SOURCE + RELATIONS + QUERIES + REFUSED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MYPYPATH", str(root))
         cache = str(root / ".mypy_cache")
@@ -204,11 +243,15 @@ def test_attributes_have_the_types_of_their_values(checked):
 
 
 def test_relations_have_the_types_of_their_targets(checked):
-    assert checked[0][len(REVEALED) :] == RELATED
+    assert checked[0][len(REVEALED) : len(REVEALED) + len(RELATED)] == RELATED
+
+
+def test_queries_have_the_types_of_their_results(checked):
+    assert checked[0][len(REVEALED) + len(RELATED) :] == ASKED
 
 
 def test_wrong_values_and_options_are_found_and_nothing_else(checked):
-    good = (SOURCE + RELATIONS).count("\n")
+    good = (SOURCE + RELATIONS + QUERIES).count("\n")
     assert checked[1] == list(range(good + 2, good + 1 + REFUSED.count("\n")))
 
 
