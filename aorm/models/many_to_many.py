@@ -16,7 +16,8 @@ from aorm.fields.registry import hooks
 from aorm.models.manager import BaseManager, M, Manager
 from aorm.models.queryset import QuerySet
 from aorm.models.related_managers import RelatedManager, given, listed, made, narrowed, together
-from aorm.operations.prefetch import Plan, key_of
+from aorm.operations.prefetch import Plan
+from aorm.operations.prefetch_keys import key_named, key_of
 from aorm.operations.routing import router
 from aorm.operations.signals import m2m_changed, send_steps
 from aorm.query.conditions import Q
@@ -123,7 +124,7 @@ class ManyToManyManager(RelatedManager[M]):
         queryset = self._prefetch_base(instances, querysets)
         fields = self.source_field.foreign_related_fields
         key = key_of(fields)
-        wanted: Any = list(dict.fromkeys(map(key, instances)))
+        wanted: Any = list(dict.fromkeys(key.values(instances)))
         name = f"{self.query_field_name}__{fields[0].name}__in"
         if len(fields) > 1:
             name, wanted = f"{self.query_field_name}__in", list(instances)
@@ -134,7 +135,7 @@ class ManyToManyManager(RelatedManager[M]):
         }
         return Plan.make(
             narrowed(queryset, Q((name, wanted)), columns),
-            key_of([_Column(column) for column in columns]),
+            key_named(self.model, columns),
             key,
             single=False,
             cache_name=self._prefetch_cache_name,
@@ -504,13 +505,6 @@ class ManyToManyManager(RelatedManager[M]):
         if created:
             yield from self._add((obj,), defaults, self._created_on())
         return obj, created
-
-
-class _Column:
-    """Stands for a field whose value a query adds to its objects."""
-
-    def __init__(self, attname: str) -> None:
-        self.attname = attname
 
 
 def create_forward_many_to_many_manager(

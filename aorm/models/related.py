@@ -23,7 +23,8 @@ from aorm.models.fetch_modes import fetch_mode_of, own_fetch_mode
 from aorm.models.manager import Manager
 from aorm.models.many_to_many import create_forward_many_to_many_manager
 from aorm.models.related_managers import agree_on_database, create_reverse_many_to_one_manager
-from aorm.operations.prefetch import Plan, key_of, only_queryset
+from aorm.operations.prefetch import Plan, only_queryset
+from aorm.operations.prefetch_keys import key_of
 from aorm.operations.routing import router
 from aorm.query.expressions import F
 from aorm.query.tuples import TupleIn
@@ -300,13 +301,13 @@ class ForwardManyToOneDescriptor(_Single):
         key = key_of(field.local_related_fields)
         rows = _unordered(queryset)
         if self._column is not None:
-            wanted = dict.fromkeys(map(key, instances))
+            wanted = dict.fromkeys(key.values(instances))
             wanted.pop(None, None)
             rows = rows.filter(**{f"{field.foreign_related_fields[0].name}__in": list(wanted)})
         elif field.remote_field.hidden:
             # No name leads back: the columns themselves are compared.
             names = [F(each.attname) for each in field.foreign_related_fields]
-            keys = [values for values in dict.fromkeys(map(key, instances)) if None not in values]
+            keys = [values for values in dict.fromkeys(key.values(instances)) if None not in values]
             rows = rows.filter(TupleIn(names, keys))
         else:
             rows = rows.filter(**{f"{field.related_query_name()}__in": list(instances)})
@@ -450,7 +451,7 @@ class ReverseOneToOneDescriptor(_Single):
         field = self.field
         key = key_of(field.foreign_related_fields)
         wanted = (
-            list(dict.fromkeys(map(key, instances)))
+            list(dict.fromkeys(key.values(instances)))
             if len(field.foreign_related_fields) == 1
             else list(instances)
         )

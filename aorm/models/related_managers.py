@@ -19,7 +19,8 @@ from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager, M
 from aorm.models.queryset import QuerySet
 from aorm.models.state import database_of
-from aorm.operations.prefetch import PREFETCHED, Plan, fetch_all, key_of, only_queryset
+from aorm.operations.prefetch import PREFETCHED, Plan, fetch_all, only_queryset
+from aorm.operations.prefetch_keys import key_of
 from aorm.operations.routing import router
 from aorm.operations.saving import TwoFaces, save_step
 from aorm.query.conditions import Q
@@ -421,7 +422,7 @@ class ReverseManyToOneManager(RelatedManager[Any]):
         key = key_of(field.foreign_related_fields)
         wanted: list[Any] = list(instances)
         if len(field.foreign_related_fields) == 1:
-            found = dict.fromkeys(map(key, instances))
+            found = dict.fromkeys(key.values(instances))
             found.pop(None, None)
             wanted = list(found)
         return Plan.make(

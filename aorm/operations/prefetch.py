@@ -14,11 +14,11 @@ import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from operator import attrgetter
 from typing import Any
 
 from aorm.errors import FieldDoesNotExist, ObjectDoesNotExist, QueryValueError
 from aorm.fields.rels import ASSIGNED
+from aorm.operations.prefetch_keys import grouped, values_of
 from aorm.steps import Operation, call
 
 LOOKUP_SEP = "__"
@@ -144,11 +144,6 @@ class Plan(tuple[Any, ...]):
         if self.local:
             held = instance.__dict__
             held[f"{self.cache}{ASSIGNED}"] = [held.get(name) for name in self.local]
-
-
-def key_of(fields: Sequence[Any]) -> Callable[[Any], Any]:
-    """A function that gives an instance's values of these fields: one as it is, more as a tuple."""
-    return attrgetter(*(field.attname for field in fields))
 
 
 def only_queryset(querysets: Sequence[Any] | None) -> Any:
@@ -369,45 +364,37 @@ def _fetch_level(
     if more:
         queryset._prefetch_related_lookups = ()
     related = yield from fetch_all(queryset, database)
-    groups = _grouped(related, related_key)
+    groups = grouped(related_key, related)
+    keys = values_of(instance_key, instances)
     link = getattr(plan, "link", None)
     # A lookup of the QuerySet's own for the way back says what is wanted there.
     if link is not None and not any(str(each).split(LOOKUP_SEP)[0] == link.name for each in more):
-        _link_back(instances, instance_key, groups, link.cache_attname)
+        _link_back(instances, keys, groups, link.cache_attname)
     to_attr, as_attr = lookup.get_current_to_attr(level)
     if single:
         attribute = to_attr if as_attr else cache_name if is_descriptor else None
-        _hand_out_single(instances, instance_key, groups, attribute, plan)
+        _hand_out_single(instances, keys, groups, attribute, plan)
     elif as_attr:
-        for instance in instances:
-            setattr(instance, to_attr, groups.get(instance_key(instance), []))
+        for instance, key in zip(instances, keys, strict=True):
+            setattr(instance, to_attr, groups.get(key, []))
     else:
         last = level == len(lookup.prefetch_through.split(LOOKUP_SEP)) - 1
         given = lookup.queryset if last else None
-        for alike in _alike(instances):
-            keys = list(map(instance_key, alike))
-            lists = [groups.get(key) or [] for key in keys]
-            getattr(alike[0], to_attr)._hold(alike, keys, lists, given, cache_name)
+        for alike, own in _alike(instances, keys):
+            lists = [groups.get(key) or [] for key in own]
+            getattr(alike[0], to_attr)._hold(alike, own, lists, given, cache_name)
     return related, more
 
 
-def _grouped(related: Sequence[Any], key_of_one: Callable[[Any], Any]) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = {}
-    for key, each in zip(map(key_of_one, related), related, strict=True):
-        if key in groups:
-            groups[key].append(each)
-        else:
-            groups[key] = [each]
-    return groups
-
-
-def _alike(instances: list[Any]) -> Iterable[list[Any]]:
-    """The instances of each model."""
+def _alike(instances: list[Any], keys: list[Any]) -> Iterable[tuple[list[Any], list[Any]]]:
+    """The instances of each model, with their keys."""
     if len(set(map(type, instances))) == 1:
-        return (instances,)
-    by_model: dict[type, list[Any]] = defaultdict(list)
-    for instance in instances:
-        by_model[type(instance)].append(instance)
+        return ((instances, keys),)
+    by_model: dict[type, tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
+    for instance, key in zip(instances, keys, strict=True):
+        alike, own = by_model[type(instance)]
+        alike.append(instance)
+        own.append(key)
     return by_model.values()
 
 
@@ -423,13 +410,13 @@ def _check_attribute(model: Any, to_attr: str) -> None:
 
 def _link_back(
     instances: Sequence[Any],
-    instance_key: Callable[[Any], Any],
+    keys: Sequence[Any],
     groups: dict[Any, list[Any]],
     cache: str,
 ) -> None:
     """Let the related objects know the instance that they were fetched for."""
-    for instance in instances:
-        found = groups.get(instance_key(instance))
+    for instance, key in zip(instances, keys, strict=True):
+        found = groups.get(key)
         if not found or cache in found[0].__dict__:
             continue  # by select_related()
         for each in found:
@@ -438,14 +425,14 @@ def _link_back(
 
 def _hand_out_single(
     instances: Sequence[Any],
-    instance_key: Callable[[Any], Any],
+    keys: Sequence[Any],
     groups: dict[Any, list[Any]],
     attribute: str | None,
     plan: Any,
 ) -> None:
     cache = getattr(plan, "cache", None)
-    for instance in instances:
-        found = groups.get(instance_key(instance))
+    for instance, key in zip(instances, keys, strict=True):
+        found = groups.get(key)
         value = found[0] if found else None
         if attribute is not None:
             setattr(instance, attribute, value)

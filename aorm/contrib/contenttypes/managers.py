@@ -12,6 +12,7 @@ from aorm.models.queryset import QuerySet
 from aorm.models.related_managers import RelatedManager, listed, made, narrowed, together
 from aorm.models.state import database_of
 from aorm.operations.prefetch import Plan
+from aorm.operations.prefetch_keys import key_named
 from aorm.operations.saving import TwoFaces, save_step
 from aorm.query.conditions import Q
 from aorm.steps import Operation, call
@@ -300,7 +301,7 @@ class PointedToManager(RelatedManager[Any]):
         name, column = self.field.name, "_prefetch_related_val_pk"
         return Plan.make(
             narrowed(queryset, Q((f"{name}__in", list(instances))), {column: f"{name}__pk"}),
-            attrgetter(column),
+            key_named(self.model, (column,)),
             attrgetter("pk"),
             single=False,
             cache_name=self._prefetch_cache_name,
