@@ -12,6 +12,7 @@ from aorm.errors import (
     QueryValueError,
     TransactionManagementError,
 )
+from aorm.fields.registry import hooks
 from aorm.late import json
 from aorm.models.combining import Combining
 from aorm.models.placing import check_database
@@ -93,17 +94,21 @@ class Reading(Combining):
 
     def _with_prefetched(self) -> Operation[list[Any]]:
         """The results, fetched where they are not there yet, with what is prefetched for them."""
+        fresh = False
         if self._result_cache is None and (asked := self._read()) is not None:
             yield from asked
+            fresh = hooks.loads_plainly(self.model)
         found: Any = self._result_cache
         if self._prefetch_related_lookups and not self._prefetch_done:
-            yield from self._prefetch(found)
+            yield from self._prefetch(found, fresh)
             self._prefetch_done = True
         return found  # type: ignore[no-any-return]
 
-    def _prefetch(self, results: list[Any]) -> Operation[None]:
+    def _prefetch(self, results: list[Any], fresh: bool = False) -> Operation[None]:
         if results and self._query.form[0] == "model":
-            yield from prefetch_related_objects_operation(results, self._prefetch_related_lookups)
+            yield from prefetch_related_objects_operation(
+                results, self._prefetch_related_lookups, fresh=fresh
+            )
 
     def _attach_known(self, results: list[Any]) -> None:
         """Give the objects the related ones that the QuerySet came from."""

@@ -174,6 +174,7 @@ class RelatedManager(BaseManager[M]):
         lists: Sequence[list[Any]],
         given: Any,
         cache_name: str,
+        fresh: bool,
     ) -> None:
         """Give instances of one model, starting with this one, QuerySets of prefetched objects.
 
@@ -182,6 +183,7 @@ class RelatedManager(BaseManager[M]):
             lists: the objects of each instance.
             given: the QuerySet that they were fetched with, or None for the manager's own.
             cache_name: what an instance keeps them under.
+            fresh: whether the instances keep nothing yet.
         """
         base = self._all_related() if given is None else given
         if base._query.is_sliced:
@@ -217,6 +219,8 @@ class RelatedManager(BaseManager[M]):
         }
         knows = more.pop("_known_related_objects", None) is not None
         plain = cls._plainly_cloned and not more and not knows
+        owner: Any = type(self.instance)
+        fresh = fresh and owner.__setattr__ is object.__setattr__
         for instance, key, objects in zip(instances, keys, lists, strict=True):
             queryset = _new(cls)
             queryset.model = model
@@ -229,6 +233,10 @@ class RelatedManager(BaseManager[M]):
                 queryset.__dict__.update(more)
             if knows:
                 queryset._known_related_objects = {self.field: {key: instance}}
+            if fresh:
+                # No dictionary has to be made of the instance's attributes for it.
+                instance._prefetched_objects_cache = {cache_name: queryset}
+                continue
             # as _keep, without its frame
             held = instance.__dict__
             if PREFETCHED in held:

@@ -220,9 +220,13 @@ def normalize_prefetch_lookups(
 
 
 def prefetch_related_objects_operation(
-    instances: Iterable[Any], lookups: Iterable[str | Prefetch]
+    instances: Iterable[Any], lookups: Iterable[str | Prefetch], *, fresh: bool = False
 ) -> Operation[None]:
     """Fetch the lookups' related objects for all instances, where they are not there yet.
+
+    Args:
+        fresh: whether the instances have just been made of rows, so that no manager of theirs
+            keeps anything.
 
     Raises:
         AttributeError: a part of a lookup is no attribute.
@@ -232,7 +236,7 @@ def prefetch_related_objects_operation(
     instances = instances if isinstance(instances, list) else list(instances)
     if not instances:
         return
-    walk = _Walk(instances)
+    walk = _Walk(instances, fresh)
     # Taken from the end; what a QuerySet itself asks for comes right after it.
     walk.pending = normalize_prefetch_lookups(reversed(list(lookups)))
     while walk.pending:
@@ -242,8 +246,10 @@ def prefetch_related_objects_operation(
 class _Walk:
     """What is known while the lookups of one call are followed."""
 
-    def __init__(self, instances: Sequence[Any]) -> None:
+    def __init__(self, instances: Sequence[Any], fresh: bool) -> None:
         self.instances = instances
+        #: Until something was fetched.
+        self.fresh = fresh
         self.database = _database_of(instances[0])
         self.pending: list[Prefetch] = []
         #: Path to the objects that were found there.
@@ -278,10 +284,13 @@ class _Walk:
             prefetcher, descriptor, found, lacking = get_prefetcher(objects[0], part, to_attr)
             last = level == len(parts) - 1
             _check(lookup, objects[0], part, found, last and prefetcher is None)
-            missing = [] if prefetcher is None else lacking(objects)
+            # What is kept beside a manager may be there by select_related().
+            fresh = self.fresh and prefetcher is not descriptor and not as_attr
+            missing = [] if prefetcher is None else list(objects) if fresh else lacking(objects)
             if missing:
+                self.fresh = False
                 objects, more = yield from _fetch_level(
-                    missing, prefetcher, lookup, level, self.database
+                    missing, prefetcher, lookup, level, self.database, fresh
                 )
                 known = lookup in self.automatic and descriptor in self.followed
                 if not (path in self.done and known):
@@ -347,7 +356,12 @@ def _database_of(instance: Any) -> str | None:
 
 
 def _fetch_level(
-    instances: list[Any], prefetcher: Any, lookup: Prefetch, level: int, database: str | None
+    instances: list[Any],
+    prefetcher: Any,
+    lookup: Prefetch,
+    level: int,
+    database: str | None,
+    fresh: bool,
 ) -> Operation[tuple[list[Any], list[Any]]]:
     """Fetch one relation of the instances and hand each its part.
 
@@ -382,7 +396,7 @@ def _fetch_level(
         given = lookup.queryset if last else None
         for alike, own in _alike(instances, keys):
             lists = [groups.get(key) or [] for key in own]
-            getattr(alike[0], to_attr)._hold(alike, own, lists, given, cache_name)
+            getattr(alike[0], to_attr)._hold(alike, own, lists, given, cache_name, fresh)
     return related, more
 
 

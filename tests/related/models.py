@@ -20,6 +20,32 @@ class OwnerProxy(Owner):
         proxy = True
 
 
+class Holding(Owner):
+    """Comes from the database with what seems to be prefetched."""
+
+    class Meta:
+        proxy = True
+
+    @classmethod
+    def from_db(cls, *args, **kwargs):
+        made = super().from_db(*args, **kwargs)
+        made._prefetched_objects_cache = {"cascading": []}
+        return made
+
+
+class Listening(Owner):
+    """Notes which attributes are set."""
+
+    heard = set()
+
+    class Meta:
+        proxy = True
+
+    def __setattr__(self, name, value):
+        self.heard.add(name)
+        super().__setattr__(name, value)
+
+
 def fallback() -> int:
     return Owner.objects.get_or_create(name="fallback")[0].pk
 

@@ -8,6 +8,7 @@ import pytest
 from shop.models import Author, Book, Cover, Tag
 
 from aorm.models import Prefetch
+from related.models import Holding, Item, Listening, Owner
 
 
 @pytest.fixture
@@ -184,3 +185,33 @@ async def test_prefetched_objects_go_along_in_pickles(ask, library):
     with ask.queries() as queries:
         assert [len(author.books.all()) for author in again] == [2, 1, 0]
     assert len(queries) == 0
+
+
+async def test_several_lookups_of_new_objects_are_all_kept(ask, library):
+    lookups = ("books__tags", "students")
+    authors, count = await loaded(ask, Author.objects.prefetch_related(*lookups).order_by("pk"))
+    assert count == 4
+    with ask.queries() as queries:
+        assert sorted(len(book.tags.all()) for book in authors[0].books.all()) == [1, 2]
+        assert [len(author.books.all()) for author in authors] == [2, 1, 0]
+        assert [len(author.students.all()) for author in authors] == [2, 0, 0]
+    assert len(queries) == 0
+
+
+@pytest.fixture
+def item(tables) -> Item:
+    return Item.objects.create(cascade=Owner.objects.create(name="Ada"))
+
+
+async def test_what_from_db_has_put_there_is_not_asked_for(ask, item):
+    found, count = await loaded(ask, Holding.objects.prefetch_related("cascading"))
+    assert count == 1
+    assert found[0].cascading.all() == []
+
+
+async def test_the_setattr_of_a_model_hears_nothing_of_prefetching(ask, item):
+    Listening.heard.clear()
+    found, count = await loaded(ask, Listening.objects.prefetch_related("cascading"))
+    assert count == 2
+    assert list(found[0].cascading.all()) == [item]
+    assert Listening.heard <= {"id", "name", "_loaded"}
