@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from aorm.connections import connections
 from aorm.models.writing import Writing
@@ -21,6 +21,11 @@ class Copying(Writing):
         async def _arun(self, operation: Operation[Any]) -> Any: ...
         def _write(self, operation: Operation[Any]) -> Any: ...
         async def _awrite(self, operation: Operation[Any]) -> Any: ...
+
+        @property
+        def _reader(self) -> Self: ...
+        @property
+        def _writer(self) -> Self: ...
 
     # --- in ----------------------------------
 
@@ -43,11 +48,13 @@ class Copying(Writing):
             QueryValueError: a row does not fit the fields, or has an expression for a value.
         Source: PostgreSQL documentation, COPY.
         """
-        return self._write(self._copy_from_operation(rows, fields))  # type: ignore[no-any-return]
+        here = self._writer
+        return here._write(here._copy_from_operation(rows, fields))  # type: ignore[no-any-return]
 
     async def acopy_from(self, rows: Any, fields: Iterable[str] | None = None) -> int:
-        return await self._awrite(  # type: ignore[no-any-return]
-            self._copy_from_operation(rows, fields)
+        here = self._writer
+        return await here._awrite(  # type: ignore[no-any-return]
+            here._copy_from_operation(rows, fields)
         )
 
     def _copy_from_operation(self, rows: Any, fields: Iterable[str] | None) -> Operation[int]:
@@ -84,8 +91,9 @@ class Copying(Writing):
             QueryValueError: an option is none that there is.
         Source: PostgreSQL documentation, COPY.
         """
-        return self._run(  # type: ignore[no-any-return]
-            self._copy_to_operation(
+        here = self._reader
+        return here._run(  # type: ignore[no-any-return]
+            here._copy_to_operation(
                 target, format=format, header=header, delimiter=delimiter, null=null
             )
         )
@@ -99,8 +107,9 @@ class Copying(Writing):
         delimiter: str | None = None,
         null: str | None = None,
     ) -> int:
-        return await self._arun(  # type: ignore[no-any-return]
-            self._copy_to_operation(
+        here = self._reader
+        return await here._arun(  # type: ignore[no-any-return]
+            here._copy_to_operation(
                 target, format=format, header=header, delimiter=delimiter, null=null
             )
         )

@@ -30,6 +30,7 @@ from aorm.models.overrides import QUERYSET_METHODS, bridge_faces
 from aorm.models.paging import Page, Paging
 from aorm.models.raw import RawQuerySet
 from aorm.models.rows import loaded_for
+from aorm.operations.routing import router
 from aorm.steps import Doing, Fetch, Operation
 
 T = TypeVar("T", covariant=True)
@@ -94,13 +95,47 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
     def _awrite(self, operation: Doing[R]) -> Coroutine[Any, Any, R]:
         return arun(operation, self._place or connections[self._write_alias()])
 
+    # --- whom the routers name ----------------------------------
+
+    @property
+    def _reader(self) -> Self:
+        """This QuerySet, or a copy that keeps what the routers answer for the length of a query.
+
+        They are asked once: one that picks a replica at random shall not have a statement made for
+        the one, and sent to the other.
+        """
+        if self._db is not None or router.is_idle:
+            return self
+        return self._routed(self.db)
+
+    @property
+    def _writer(self) -> Self:
+        """As `_reader`, for what is written."""
+        if self._db is not None or router.is_idle:
+            return self
+        return self._routed(self._write_alias())
+
+    def _routed(self, alias: str) -> Self:
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__, _db=alias)
+        return copied
+
+    def _take_results(self, other: QuerySet[T]) -> None:
+        """Keep the results of a copy."""
+        self._result_cache = other._result_cache
+        if other._prefetch_done:
+            self._prefetch_done = True
+
     # --- results ----------------------------------
 
     def _fetch_all(self) -> None:
         if self._result_cache is None or (
             self._prefetch_related_lookups and not self._prefetch_done
         ):
-            self._run(self._fetch_operation())
+            here = self._reader
+            here._run(here._fetch_operation())
+            if here is not self:
+                self._take_results(here)
 
     def __iter__(self) -> Iterator[T]:
         results = self._result_cache
@@ -113,7 +148,11 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         if self._result_cache is None or (
             self._prefetch_related_lookups and not self._prefetch_done
         ):
-            return await self._arun(self._fetch_operation())
+            here = self._reader
+            results = await here._arun(here._fetch_operation())
+            if here is not self:
+                self._take_results(here)
+            return results
         return self._result_cache
 
     def __aiter__(self) -> AsyncIterator[T]:
@@ -204,34 +243,42 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
 
         Raises the model's DoesNotExist where none does, MultipleObjectsReturned where several do.
         """
-        return self._run(self._get_operation(args, kwargs))
+        here = self._reader
+        return here._run(here._get_operation(args, kwargs))
 
     async def aget(self, *args: Any, **kwargs: Any) -> T:
-        return await self._arun(self._get_operation(args, kwargs))
+        here = self._reader
+        return await here._arun(here._get_operation(args, kwargs))
 
     def first(self) -> T | None:
         """The first result in the QuerySet's order, else by primary key; None without any."""
-        return self._run(self._first_operation())
+        here = self._reader
+        return here._run(here._first_operation())
 
     async def afirst(self) -> T | None:
-        return await self._arun(self._first_operation())
+        here = self._reader
+        return await here._arun(here._first_operation())
 
     def last(self) -> T | None:
         """The last result in the QuerySet's order, else by primary key; None without any."""
-        return self._run(self._last_operation())
+        here = self._reader
+        return here._run(here._last_operation())
 
     async def alast(self) -> T | None:
-        return await self._arun(self._last_operation())
+        here = self._reader
+        return await here._arun(here._last_operation())
 
     def earliest(self, *fields: Any) -> T:
         """The first object by these fields, or by `Meta.get_latest_by`.
 
         Raises the model's DoesNotExist where there is none.
         """
-        return self._run(self._earliest_operation(fields, reverse=False))
+        here = self._reader
+        return here._run(here._earliest_operation(fields, reverse=False))
 
     async def aearliest(self, *fields: Any) -> T:
-        return await self._arun(self._earliest_operation(fields, reverse=False))
+        here = self._reader
+        return await here._arun(here._earliest_operation(fields, reverse=False))
 
     def latest(self, *fields: Any) -> T:
         """The last object by these fields, or by `Meta.get_latest_by`.
@@ -239,50 +286,62 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         Raises the model's DoesNotExist where there is none.
         """
         self._not_sliced("Cannot change a query once a slice has been taken.")
-        return self._run(self._earliest_operation(fields, reverse=True))
+        here = self._reader
+        return here._run(here._earliest_operation(fields, reverse=True))
 
     async def alatest(self, *fields: Any) -> T:
         self._not_sliced("Cannot change a query once a slice has been taken.")
-        return await self._arun(self._earliest_operation(fields, reverse=True))
+        here = self._reader
+        return await here._arun(here._earliest_operation(fields, reverse=True))
 
     def exists(self) -> bool:
         """Whether there is any result."""
-        return self._run(self._exists_operation())
+        here = self._reader
+        return here._run(here._exists_operation())
 
     async def aexists(self) -> bool:
-        return await self._arun(self._exists_operation())
+        here = self._reader
+        return await here._arun(here._exists_operation())
 
     def count(self) -> int:
         """The number of results."""
-        return self._run(self._count_operation())
+        here = self._reader
+        return here._run(here._count_operation())
 
     async def acount(self) -> int:
-        return await self._arun(self._count_operation())
+        here = self._reader
+        return await here._arun(here._count_operation())
 
     def contains(self, obj: Any) -> bool:
         """Whether an object is among the results."""
-        return self._run(self._contains_operation(obj))
+        here = self._reader
+        return here._run(here._contains_operation(obj))
 
     async def acontains(self, obj: Any) -> bool:
-        return await self._arun(self._contains_operation(obj))
+        here = self._reader
+        return await here._arun(here._contains_operation(obj))
 
     def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Aggregates over all results, by name."""
-        return self._run(self._aggregate_operation(self._aggregates(args, kwargs)))
+        here = self._reader
+        return here._run(here._aggregate_operation(self._aggregates(args, kwargs)))
 
     async def aaggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return await self._arun(self._aggregate_operation(self._aggregates(args, kwargs)))
+        here = self._reader
+        return await here._arun(here._aggregate_operation(self._aggregates(args, kwargs)))
 
     def in_bulk(
         self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
     ) -> dict[Any, T]:
         """The objects with these keys (all without a list), by key; by a unique field if named."""
-        return self._run(self._in_bulk_operation(id_list, field_name))
+        here = self._reader
+        return here._run(here._in_bulk_operation(id_list, field_name))
 
     async def ain_bulk(
         self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
     ) -> dict[Any, T]:
-        return await self._arun(self._in_bulk_operation(id_list, field_name))
+        here = self._reader
+        return await here._arun(here._in_bulk_operation(id_list, field_name))
 
     def page(self, after: str | None = None, before: str | None = None, size: int = 20) -> Page[T]:
         """Some results in the QuerySet's order, from behind or before a cursor.
@@ -305,12 +364,14 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
             QueryValueError: the cursor is none of this query, or the size is no number above 0.
             QueryTypeError: the rows have no order in which they are found again.
         """
-        return self._run(self._page_operation(after, before, size))
+        here = self._reader
+        return here._run(here._page_operation(after, before, size))
 
     async def apage(
         self, after: str | None = None, before: str | None = None, size: int = 20
     ) -> Page[T]:
-        return await self._arun(self._page_operation(after, before, size))
+        here = self._reader
+        return await here._arun(here._page_operation(after, before, size))
 
     def explain(self, *, format: str | None = None, **options: Any) -> str:
         """The database's plan for this query.
@@ -321,10 +382,12 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
 
         Raises ValueError for a format or an option that the database does not have.
         """
-        return self._run(self._explain_operation(format, options))
+        here = self._reader
+        return here._run(here._explain_operation(format, options))
 
     async def aexplain(self, *, format: str | None = None, **options: Any) -> str:
-        return await self._arun(self._explain_operation(format, options))
+        here = self._reader
+        return await here._arun(here._explain_operation(format, options))
 
     # --- streaming ----------------------------------
 
@@ -352,7 +415,8 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         return Fetch(compiled.sql, compiled.bind(self._values)), compiled
 
     def _iterate(self, size: int) -> Iterator[T]:
-        database = self._database()
+        here = self._reader
+        database = here._database()
         statement, compiled = self._statement(database.alias)
         if statement is None:
             return
@@ -361,12 +425,13 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
             if self._known_related_objects:
                 self._attach_known(results)
             if self._prefetch_related_lookups:
-                self._run(self._prefetch(results))
+                here._run(here._prefetch(results))
             yield from results
 
     async def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[T]:
         size = self._chunk_size(CHUNK_SIZE if chunk_size is None else chunk_size)
-        database = self._database()
+        here = self._reader
+        database = here._database()
         statement, compiled = self._statement(database.alias)
         if statement is None:
             return
@@ -377,7 +442,7 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
                 if self._known_related_objects:
                     self._attach_known(results)
                 if self._prefetch_related_lookups:
-                    await self._arun(self._prefetch(results))
+                    await here._arun(here._prefetch(results))
                 for each in results:
                     yield each
         finally:
@@ -387,21 +452,25 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
 
     def create(self, **kwargs: Any) -> T:
         """A new object of these values, saved."""
-        return self._write(self._create_operation(**kwargs))
+        here = self._writer
+        return here._write(here._create_operation(**kwargs))
 
     async def acreate(self, **kwargs: Any) -> T:
-        return await self._awrite(self._create_operation(**kwargs))
+        here = self._writer
+        return await here._awrite(here._create_operation(**kwargs))
 
     def get_or_create(
         self, defaults: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> tuple[T, bool]:
         """The object that matches, else a new one; and whether it is new."""
-        return self._write(self._get_or_create_operation(defaults, **kwargs))
+        here = self._writer
+        return here._write(here._get_or_create_operation(defaults, **kwargs))
 
     async def aget_or_create(
         self, defaults: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> tuple[T, bool]:
-        return await self._awrite(self._get_or_create_operation(defaults, **kwargs))
+        here = self._writer
+        return await here._awrite(here._get_or_create_operation(defaults, **kwargs))
 
     def update_or_create(
         self,
@@ -410,7 +479,8 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         **kwargs: Any,
     ) -> tuple[T, bool]:
         """The object that matches with new values, else a new one; and whether it is new."""
-        return self._write(self._update_or_create_operation(defaults, create_defaults, **kwargs))
+        here = self._writer
+        return here._write(here._update_or_create_operation(defaults, create_defaults, **kwargs))
 
     async def aupdate_or_create(
         self,
@@ -418,8 +488,9 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         create_defaults: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> tuple[T, bool]:
-        return await self._awrite(
-            self._update_or_create_operation(defaults, create_defaults, **kwargs)
+        here = self._writer
+        return await here._awrite(
+            here._update_or_create_operation(defaults, create_defaults, **kwargs)
         )
 
     def bulk_create(
@@ -435,8 +506,9 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
 
         Returns the objects, or what `returning()` named of the rows that were written.
         """
-        return self._write(
-            self._bulk_create_operation(
+        here = self._writer
+        return here._write(
+            here._bulk_create_operation(
                 objs,
                 batch_size=batch_size,
                 ignore_conflicts=ignore_conflicts,
@@ -455,8 +527,9 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[T]:
-        return await self._awrite(
-            self._bulk_create_operation(
+        here = self._writer
+        return await here._awrite(
+            here._bulk_create_operation(
                 objs,
                 batch_size=batch_size,
                 ignore_conflicts=ignore_conflicts,
@@ -490,8 +563,9 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         Raises:
             ValueError: the unique fields are not clear, or the options make no sense.
         """
-        return self._write(
-            self._bulk_upsert_operation(objs, unique_fields, update_fields, batch_size)
+        here = self._writer
+        return here._write(
+            here._bulk_upsert_operation(objs, unique_fields, update_fields, batch_size)
         )
 
     async def abulk_upsert(
@@ -501,8 +575,9 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         update_fields: Collection[str] | None = None,
         batch_size: int | None = None,
     ) -> list[T]:
-        return await self._awrite(
-            self._bulk_upsert_operation(objs, unique_fields, update_fields, batch_size)
+        here = self._writer
+        return await here._awrite(
+            here._bulk_upsert_operation(objs, unique_fields, update_fields, batch_size)
         )
 
     def insert_from(
@@ -535,7 +610,8 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         options = _conflict_options(
             ignore_conflicts, update_conflicts, update_fields, unique_fields
         )
-        count: int = self._write(self._insert_from_operation(queryset, fields, options))
+        here = self._writer
+        count: int = here._write(here._insert_from_operation(queryset, fields, options))
         return count
 
     async def ainsert_from(
@@ -551,19 +627,22 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         options = _conflict_options(
             ignore_conflicts, update_conflicts, update_fields, unique_fields
         )
-        count: int = await self._awrite(self._insert_from_operation(queryset, fields, options))
+        here = self._writer
+        count: int = await here._awrite(here._insert_from_operation(queryset, fields, options))
         return count
 
     def bulk_update(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
         """Save these fields of objects with few statements; the number of rows that matched."""
-        return self._write(self._bulk_update_operation(objs, fields, batch_size))
+        here = self._writer
+        return here._write(here._bulk_update_operation(objs, fields, batch_size))
 
     async def abulk_update(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
-        return await self._awrite(self._bulk_update_operation(objs, fields, batch_size))
+        here = self._writer
+        return await here._awrite(here._bulk_update_operation(objs, fields, batch_size))
 
     # --- changing ----------------------------------
 
@@ -573,11 +652,15 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         New values may refer to related rows (`F("author__age")`), and the QuerySet may be sliced.
         After `returning()` the result is the list of the rows instead.
         """
-        count: int = self._write(self._update_operation(kwargs))
+        here = self._writer
+        count: int = here._write(here._update_operation(kwargs))
+        self._result_cache = None
         return count
 
     async def aupdate(self, **kwargs: Any) -> int:
-        count: int = await self._awrite(self._update_operation(kwargs))
+        here = self._writer
+        count: int = await here._awrite(here._update_operation(kwargs))
+        self._result_cache = None
         return count
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -586,11 +669,15 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         The QuerySet may be sliced.  After `returning()` the result is the list of the rows as they
         were.
         """
-        counts: tuple[int, dict[str, int]] = self._write(self._delete_operation())
+        here = self._writer
+        counts: tuple[int, dict[str, int]] = here._write(here._delete_operation())
+        self._result_cache = None
         return counts
 
     async def adelete(self) -> tuple[int, dict[str, int]]:
-        counts: tuple[int, dict[str, int]] = await self._awrite(self._delete_operation())
+        here = self._writer
+        counts: tuple[int, dict[str, int]] = await here._awrite(here._delete_operation())
+        self._result_cache = None
         return counts
 
     def _raw_delete(self, using: str) -> int:

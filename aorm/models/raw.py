@@ -124,15 +124,15 @@ class RawQuerySet:
     def columns(self) -> list[str]:
         """The names of the columns, with translations applied; asked for if nothing was loaded."""
         if self._columns is None:
-            result = self._database().run_raw(*self._statement())
+            database = self._database()
+            result = database.run_raw(*self._statement(database))
             self._columns = self._translated(column_names(result))
         return self._columns
 
     def _translated(self, columns: Sequence[str]) -> list[str]:
         return [self.translations.get(name, name) for name in columns]
 
-    def _statement(self) -> tuple[str, Sequence[Any]]:
-        database = self._database()
+    def _statement(self, database: Any) -> tuple[str, Sequence[Any]]:
         params = self.params or None
         if isinstance(params, Mapping):
             params = {name: _adapted(value, database) for name, value in params.items()}
@@ -145,7 +145,7 @@ class RawQuerySet:
     def _fetch_all(self) -> None:
         if self._result_cache is None:
             database = self._database()
-            result = database.run_raw(*self._statement())
+            result = database.run_raw(*self._statement(database))
             self._result_cache = self._objects(result, database)
         if self._prefetch_related_lookups and not self._prefetch_done:
             read(self._prefetch(), self._database())
@@ -153,7 +153,7 @@ class RawQuerySet:
     async def _alist(self) -> list[Any]:
         if self._result_cache is None:
             database = self._database()
-            result = await database._arun_raw(*self._statement())
+            result = await database._arun_raw(*self._statement(database))
             self._result_cache = self._objects(result, database)
         if self._prefetch_related_lookups and not self._prefetch_done:
             await aread(self._prefetch(), self._database())

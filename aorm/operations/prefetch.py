@@ -342,10 +342,12 @@ def fetch_all(queryset: Any, database: str | None = None) -> Operation[Any]:
         database: the alias of the database that the operation runs on, where the QuerySet's
             may be another; that one is asked on the side.
     """
-    operation = getattr(queryset, "_fetch_operation", None)
-    if operation is None or (database is not None and queryset.db != database):
+    if getattr(queryset, "_fetch_operation", None) is None:
         return (yield from call(list, queryset))
-    return (yield from operation())
+    here = getattr(queryset, "_reader", queryset)
+    if database is not None and here.db != database:
+        return (yield from call(list, here))
+    return (yield from here._fetch_operation())
 
 
 def _database_of(instance: Any) -> str | None:

@@ -9,7 +9,7 @@ from shop.models import Author, Book, Cover, Tag
 
 import aorm
 from aorm.errors import QueryValueError
-from aorm.models import Q
+from aorm.models import Count, Q
 from aorm.utils import ConnectionRouter
 
 
@@ -321,3 +321,116 @@ async def test_a_table_of_routers_of_ones_own(ask):
 async def test_configure_takes_routers(ask, two):
     aorm.configure(two, routers=[ByModel()])
     assert Author.objects.all().db == "other"
+
+
+# --- one question for one query ---------------------------------------------------------------
+
+
+class Alternating:
+    """Answers with the one database and the other in turn, as one that spreads the load."""
+
+    def __init__(self) -> None:
+        self.answers: list[str] = []
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        self.answers.append("other" if len(self.answers) % 2 else "default")
+        return self.answers[-1]
+
+    db_for_write = db_for_read
+
+
+READS = {
+    "list": lambda: (list, Author.objects.all()),
+    "get": lambda: (Author.objects.get, {"name": "Ada"}),
+    "first": lambda: (Author.objects.first,),
+    "last": lambda: (Author.objects.last,),
+    "earliest": lambda: (Author.objects.earliest, "name"),
+    "latest": lambda: (Author.objects.latest, "name"),
+    "count": lambda: (Author.objects.count,),
+    "exists": lambda: (Author.objects.exists,),
+    "aggregate": lambda: (Author.objects.aggregate, Count("pk")),
+    "in_bulk": lambda: (Author.objects.in_bulk,),
+    "values": lambda: (list, Author.objects.values("name")),
+    "explain": lambda: (Author.objects.filter(name="Ada").explain,),
+    "raw": lambda: (list, Author.objects.raw("SELECT * FROM shop_author")),
+}
+WRITES = {
+    "create": lambda: (Author.objects.create, {"name": "Eve"}),
+    "bulk_create": lambda: (Author.objects.bulk_create, [Author(name="Eve")]),
+    "get_or_create": lambda: (Author.objects.get_or_create, {"name": "Eve"}),
+    "update_or_create": lambda: (Author.objects.update_or_create, {"name": "Eve"}),
+    "update": lambda: (Author.objects.filter(name="Ada").update, {"name": "Eve"}),
+    "delete": lambda: (Author.objects.filter(name="Ada").delete,),
+}
+
+
+async def do(ask: Any, what: tuple[Any, ...]) -> Any:
+    function, *rest = what
+    keywords = rest.pop() if rest and isinstance(rest[-1], dict) else {}
+    return await ask(function, *rest, **keywords)
+
+
+@pytest.mark.parametrize("what", [*READS, *WRITES])
+async def test_the_router_is_asked_once_for_a_query(ask, what):
+    for alias in ("default", "other"):
+        await ask(Author.objects.using(alias).create, name="Ada")
+    router = Asked()
+    use(router)
+    await do(ask, {**READS, **WRITES}[what]())
+    kind = "read" if what in READS else "write"
+    assert router.questions == [(kind, Author, None)]
+
+
+async def test_refreshing_asks_the_router_once_and_tells_it_the_object(ask):
+    ada = await ask(Author.objects.create, name="Ada")
+    router = Asked()
+    use(router)
+    await ask(ada.refresh_from_db)
+    assert router.questions == [("read", Author, ada)]
+
+
+async def test_prefetching_asks_the_router_once_for_each_query(ask):
+    ada = await ask(Author.objects.create, name="Ada")
+    await ask(Book.objects.create, title="Engines", pages=1, author=ada)
+    router = Asked()
+    use(router)
+    found = await ask(list, Author.objects.prefetch_related("books"))
+    assert router.questions == [("read", Author, None), ("read", Book, found[0])]
+
+
+async def test_what_is_read_comes_from_the_database_that_it_says(ask):
+    for alias in ("default", "other"):
+        await ask(Author.objects.using(alias).create, name=alias)
+    use(Alternating())
+    for alias in ("default", "other") * 2:
+        found = await ask(Author.objects.get)
+        assert (found.name, found._state.db) == (alias, alias)
+
+
+async def test_what_the_router_answers_holds_for_one_query_alone(ask):
+    for alias in ("default", "other"):
+        await ask(Author.objects.using(alias).create, name=alias)
+    use(Alternating())
+    everyone = Author.objects.all()
+    assert [each.name for each in await ask(list, everyone)] == ["default"]
+    assert [each.name for each in await ask(list, everyone.filter(pk__gt=0))] == ["other"]
+
+
+async def test_what_is_written_goes_to_the_database_that_it_says(ask):
+    use(Alternating())
+    made = [await ask(Author.objects.create, name=name) for name in ("Ada", "Eve")]
+    use()
+    assert [each._state.db for each in made] == ["default", "other"]
+    assert await names(ask, "default") == ["Ada"]
+    assert await names(ask, "other") == ["Eve"]
+
+
+async def test_rows_that_were_read_are_forgotten_when_they_are_changed(ask):
+    await ask(Author.objects.create, name="Ada")
+    use(Asked())
+    everyone = Author.objects.all()
+    assert [each.name for each in await ask(list, everyone)] == ["Ada"]
+    await ask(everyone.update, name="Eve")
+    assert [each.name for each in await ask(list, everyone)] == ["Eve"]
+    await ask(everyone.delete)
+    assert await ask(list, everyone) == []
