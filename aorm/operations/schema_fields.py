@@ -40,6 +40,16 @@ SELECT k.conname::text, n.oid::regclass::text, pg_get_constraintdef(k.oid), a.at
  ORDER BY k.conname
 """
 
+# The sequence of a serial column; that of an identity column follows by itself.
+SERIALS = """
+SELECT s.oid::regclass::text
+  FROM pg_class s
+  JOIN pg_depend d ON d.objid = s.oid AND d.deptype::text = 'a'
+   AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+ WHERE s.relkind::text = 'S' AND d.refobjid = to_regclass($1::text) AND a.attname = $2::text
+"""
+
 
 class FieldChanges(SchemaChanges):
     """What a schema editor does to columns; the methods ending in `ing` are operations."""
@@ -165,6 +175,11 @@ class FieldChanges(SchemaChanges):
                 after._meta.get_field(names[1]),
             )
 
+    def _looks(self, model: Any, field: Any) -> tuple[Any, ...]:
+        """What the database knows of a field."""
+        indexes = (str(text) for text in field_indexes(model, field, self.dialect))
+        return (column_sql(model, field, self.dialect), *indexes)
+
     # --- SQLite -----------------------------------------------------------------------
 
     def _altering_anew(self, model: Any, changed: Any, old: Any, new: Any) -> Operation[None]:
@@ -178,14 +193,11 @@ class FieldChanges(SchemaChanges):
         given = {new.column: f"coalesce({column}, {value})"} if value is not None else {}
         yield from self.remaking(changed, changed, given)
 
-    def _looks(self, model: Any, field: Any) -> tuple[Any, ...]:
-        """What the database knows of a field."""
-        indexes = (str(text) for text in field_indexes(model, field, self.dialect))
-        return (column_sql(model, field, self.dialect), *indexes)
-
     # --- PostgreSQL -------------------------------------------------------------------
 
     def _altering_in_place(self, model: Any, changed: Any, old: Any, new: Any) -> Operation[None]:
+        if self._stays(changed, old, new):
+            return
         dependants = yield from self._dropping_dependants(model, old, new)
         yield from self._dropping_what_goes(model, old, new)
         yield from self._renaming_column(model, old, new)
@@ -195,6 +207,7 @@ class FieldChanges(SchemaChanges):
         yield from self.executing_all(
             self._altered(model, part) for part in parts if part not in nulls
         )
+        yield from self._changing_serials(model, old, new)
         if filled is not None:
             yield from self.executing(filled)
             # Foreign keys that wait for the commit would stand in the way of ALTER TABLE.
@@ -213,6 +226,27 @@ class FieldChanges(SchemaChanges):
             yield from self.executing(
                 f"ALTER TABLE {table} ADD CONSTRAINT {self.quote_name(name)} {definition}"
             )
+
+    def _stays(self, changed: Any, old: Any, new: Any) -> bool:
+        """Whether the database would not see the difference."""
+        watched = is_watched(new)
+        return bool(
+            old.column == new.column
+            and old.db_comment == new.db_comment
+            and is_watched(old) == watched
+            and not (watched and self._key_changes(old, new))
+            and self._looks(changed, old) == self._looks(changed, new)
+        )
+
+    def _changing_serials(self, model: Any, old: Any, new: Any) -> Operation[None]:
+        """Give the sequence of a serial column the column's new type, so that it ends with it."""
+        before, after = (each.db_type_suffix(connection=self.dialect) for each in (old, new))
+        kind = new.db_type(self.dialect)
+        if not before or before != after or kind == old.db_type(self.dialect):
+            return
+        table = self.quote_name(model._meta.db_table)
+        rows: list[Any] = yield from fetch(SERIALS, (table, new.column))
+        yield from self.executing_all(f"ALTER SEQUENCE {name} AS {kind}" for (name,) in rows)
 
     def _dropping_dependants(self, model: Any, old: Any, new: Any) -> Operation[list[Any]]:
         """Drop the foreign keys to a column whose type changes; the answer brings them back."""

@@ -379,3 +379,39 @@ async def test_a_plain_column_goes_without_a_new_table(ask: Ask, editing: Editin
     async with editing() as editor:
         await ask(editor.delete_model, Flame)
     assert not [query for query in queries if "CREATE TABLE" in query.sql]
+
+
+async def test_what_the_database_does_not_see_takes_no_statement(
+    ask: Ask, editing: Editing
+) -> None:
+    await _two_lamps(ask)
+    protecting = models.ForeignKey(Room, on_delete=models.PROTECT, verbose_name="the room")
+    async with editing() as editor:
+        old = Lamp._meta.get_field("room")
+        with ask.queries() as seen:
+            await ask(editor.alter_field, Lamp, old, _named(protecting, "room"))
+    assert [each.sql for each in seen] == []
+
+
+@needs("deferrable_constraints")  # PostgreSQL, which has sequences
+async def test_the_sequence_of_a_serial_column_changes_its_type_with_it(
+    ask: Ask, editing: Editing, database: Any
+) -> None:
+    with isolate_apps():
+
+        class Ticket(models.Model):
+            id = models.SmallAutoField(primary_key=True)
+
+            class Meta:
+                app_label = "schema"
+
+    wide = _named(models.BigAutoField(primary_key=True), "id")
+    async with editing() as editor:
+        await ask(editor.execute, "CREATE TABLE schema_ticket (id smallserial PRIMARY KEY)")
+    async with editing() as editor:
+        await ask(editor.alter_field, Ticket, Ticket._meta.get_field("id"), wide)
+        await ask(editor.execute, "SELECT setval('schema_ticket_id_seq', 40000)")
+    made = await ask(Ticket.objects.create)
+    async with editing() as editor:
+        await ask(editor.delete_model, Ticket)
+    assert made.pk == 40001
