@@ -67,11 +67,13 @@ class SchemaChanges(SchemaText):
 
     def executing(self, sql: str, params: Sequence[Any] | None = ()) -> Operation[None]:
         """Run a statement, or collect it."""
+        text = str(sql)
+        logged = {"sql": text, "params": params}
+        logging.getLogger(LOGGER).debug("%s; (params %r)", text, params, extra=logged)
         if self.collect_sql:
-            self.collected_sql.append(str(sql) if sql.endswith(";") else f"{sql};")
+            self.collected_sql.append(text if text.endswith(";") else f"{text};")
         else:
-            logging.getLogger(LOGGER).debug("%s", sql, extra={"sql": str(sql)})
-            yield from execute(str(sql), tuple(params or ()))
+            yield from execute(text, tuple(params or ()))
 
     def executing_all(self, statements: Iterable[str | None]) -> Operation[None]:
         """Run statements; None is none."""

@@ -268,3 +268,16 @@ async def test_statements_are_logged_as_they_run(
             await ask(editor.add_index, Shelf, Index(fields=["width"], name="by_width"))
     (record,) = caplog.records
     assert record.getMessage().startswith('CREATE INDEX "by_width"')
+    assert record.sql in record.getMessage()
+
+
+async def test_statements_are_logged_with_their_values_as_they_are_collected(
+    ask: Ask, editing: Editing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", "aorm.backends.schema"):
+        async with editing(collect_sql=True) as editor:
+            await ask(editor.execute, "DELETE FROM shelves WHERE width IN (%s, %s)", [4, 1337])
+    (record,) = caplog.records
+    assert list(record.params) == [4, 1337]
+    assert record.getMessage() == f"{record.sql}; (params {record.params!r})"
+    assert editor.collected_sql == [f"{record.sql};"]
