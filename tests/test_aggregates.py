@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pytest
 from shop.models import Author, Book, Tag
+from support import needs
 
+from aorm.errors import NotSupportedError
 from aorm.models import Avg, Count, F, Max, Min, Q, StdDev, Sum, Variance
 from aorm.models.functions import Coalesce
 
@@ -132,3 +134,11 @@ async def test_count_of_a_grouped_queryset_counts_its_rows(ask):
 async def test_an_aggregate_of_a_slice_sees_only_the_slice(ask):
     longest = Book.objects.order_by("-pages")[:2]
     assert await ask(longest.aggregate, Sum("pages")) == {"pages__sum": 630}
+
+
+@needs("inline_foreign_keys_only")  # SQLite, which has no type for dates
+@pytest.mark.parametrize("aggregate", [Sum, Avg, StdDev, Variance])
+@pytest.mark.parametrize("field", ["published", "added"])
+async def test_dates_that_are_texts_are_not_added_up(ask, aggregate, field):
+    with pytest.raises(NotSupportedError, match=f"does not support {aggregate.__name__} on date"):
+        await ask(Book.objects.aggregate, aggregate(field))

@@ -346,8 +346,8 @@ def render_numeric_aggregate_sqlite(
     for field in node.get_source_fields():
         if isinstance(field, DateField | TimeField):
             raise NotSupportedError(
-                "You cannot use Sum, Avg, StdDev, and Variance aggregations on date/time fields"
-                " in sqlite3 since date/time is saved as text."
+                f"SQLite does not support {type(node).__name__} on date or time fields, because"
+                " they are stored as text."
             )
     return render_aggregate(node, compiler, **options)
 
