@@ -11,12 +11,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from keyword import iskeyword
 from typing import Any
 
 from aorm.errors import FieldDoesNotExist, listed
 from aorm.fields.base import Field
 from aorm.fields.registry import hooks
+from aorm.generated import is_plain_name
 from aorm.models.state import DEFERRED
 from aorm.operations.signals import post_init, pre_init
 
@@ -130,7 +130,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 def _can_be_generated(options: Any) -> bool:
     names = {name for f in options.concrete_fields for name in (f.name, f.attname)}
     return RESERVED.isdisjoint(names) and all(
-        name.isidentifier() and not iskeyword(name) and not name.startswith("__") for name in names
+        is_plain_name(name) and not name.startswith("__") for name in names
     )
 
 

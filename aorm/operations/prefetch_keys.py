@@ -7,9 +7,10 @@ are, without a call for each object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from keyword import iskeyword
 from operator import attrgetter
 from typing import Any
+
+from aorm.generated import getting
 
 _SOURCE = """\
 def values(objects):
@@ -39,7 +40,7 @@ class Key:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._of = attrgetter(*names)
-        key = ", ".join(map(_read, names))
+        key = ", ".join(getting("o", name) for name in names)
         space: dict[str, Any] = {}
         exec(_SOURCE.format(key=key if len(names) == 1 else f"({key})"), space)
         self.values: Callable[[Iterable[Any]], list[Any]] = space["values"]
@@ -47,10 +48,6 @@ class Key:
 
     def __call__(self, each: Any) -> Any:
         return self._of(each)
-
-
-def _read(name: str) -> str:
-    return f"o.{name}" if name.isidentifier() and not iskeyword(name) else f"getattr(o, {name!r})"
 
 
 def key_named(model: Any, names: Iterable[str]) -> Key:

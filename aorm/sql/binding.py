@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
-from keyword import iskeyword
 from typing import Any, cast
 
 from aorm.fields.base import DatabaseDefault, Field, is_expression
+from aorm.generated import getting, setting
 from aorm.records import Record
 from aorm.sql.dialect import Dialect
 from aorm.sql.dialects.values import CommonValues, Direct, column_field, kind_of, overrides
@@ -127,12 +127,12 @@ class Code:
     def attribute(self, field: Field[Any]) -> str:
         """An expression for the value in the instance `o`."""
         name = field.attname
-        return f"o.{name}" if _is_plain_name(name) else f"getattr(o, {name!r})"
+        return getting("o", name)
 
     def assignment(self, field: Field[Any], value: str) -> str:
         """A statement that sets the value in the instance `o`."""
         name = field.attname
-        return f"o.{name} = {value}" if _is_plain_name(name) else f"setattr(o, {name!r}, {value})"
+        return setting("o", name, value)
 
     def converted(self, field: Field[Any], value: str) -> str:
         """An expression for the field's value; `value` is one for what the driver gave."""
@@ -146,10 +146,6 @@ class Code:
         space: dict[str, Any] = {**self.names, "__name__": __name__}
         exec(compile(f"def {signature}:\n    {body}\n", f"<aorm {signature}>", "exec"), space)
         return space[name]
-
-
-def _is_plain_name(name: str) -> bool:
-    return name.isidentifier() and not iskeyword(name)
 
 
 def has_pre_save(field: Field[Any]) -> bool:

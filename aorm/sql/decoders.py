@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 import weakref
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 from aorm.fields.registry import hooks
 from aorm.fields.tracking import remember
 from aorm.garbage import Uncollected
+from aorm.generated import setting
 from aorm.late import inspect
 from aorm.query.expressions import Col
 from aorm.query.tuples import ColumnTuple
@@ -324,10 +324,7 @@ def _object(
             conversion_of(expression, dialect),
             nullable=is_nullable(expression),
         )
-        if name.isidentifier() and not keyword.iskeyword(name):
-            line(f"{variable}.{name} = {text}")
-        else:
-            line(f"setattr({variable}, {name!r}, {text})")
+        line(setting(variable, name, text))
     if variable != "o" and tracks_peers(source):
         line(f"p_{variable}(ref({variable}))")
     for number, related in enumerate(source.related):
