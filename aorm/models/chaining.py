@@ -84,11 +84,15 @@ class Chaining:
         self.__dict__.update(state, _is_plain=False)
 
     def _clone(self) -> Self:
-        clone = type(self).__new__(type(self))
-        clone.__dict__.update(self.__dict__)
-        clone._result_cache = None
+        clone = self._twin(_result_cache=None)
         clone.__dict__.pop("_prefetch_done", None)
         return clone
+
+    def _twin(self, **changes: Any) -> Self:
+        """Another one that keeps the same, but for these attributes."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__, **changes)
+        return twin
 
     def _chain(self) -> Self:
         """A copy to go on from."""

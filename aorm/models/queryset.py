@@ -106,19 +106,14 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         """
         if self._db is not None or router.is_idle:
             return self
-        return self._routed(self.db)
+        return self._twin(_db=self.db)
 
     @property
     def _writer(self) -> Self:
         """As `_reader`, for what is written."""
         if self._db is not None or router.is_idle:
             return self
-        return self._routed(self._write_alias())
-
-    def _routed(self, alias: str) -> Self:
-        copied = type(self).__new__(type(self))
-        copied.__dict__.update(self.__dict__, _db=alias)
-        return copied
+        return self._twin(_db=self._write_alias())
 
     def _take_results(self, other: QuerySet[T]) -> None:
         """Keep the results of a copy."""
@@ -225,10 +220,7 @@ class QuerySet(Copying, Inserting, Paging, Generic[T]):
         self.__dict__.update(state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        clone = type(self).__new__(type(self))
-        clone.__dict__.update(self.__dict__)
-        clone._result_cache = None
-        return clone
+        return self._twin(_result_cache=None)
 
     def __copy__(self) -> Any:
         return self._clone()

@@ -44,17 +44,4 @@ if TYPE_CHECKING:
         writes,
     )
 else:
-    binding = LateModule("aorm.sql.binding")
-    bulk = LateModule("aorm.sql.bulk")
-    change = LateModule("aorm.sql.change")
-    checks = LateModule("aorm.sql.checks")
-    copying = LateModule("aorm.sql.copying")
-    ddl = LateModule("aorm.sql.ddl")
-    decoders = LateModule("aorm.sql.decoders")
-    insert_from = LateModule("aorm.sql.insert_from")
-    named_rows = LateModule("aorm.sql.named_rows")
-    ordering = LateModule("aorm.sql.ordering")
-    select = LateModule("aorm.sql.select")
-    tables = LateModule("aorm.sql.tables")
-    versions = LateModule("aorm.sql.versions")
-    writes = LateModule("aorm.sql.writes")
+    globals().update((name, LateModule(f"aorm.sql.{name}")) for name in __all__)
