@@ -26,7 +26,15 @@ from aorm.query.expressions import (
     Slots,
 )
 from aorm.query.paths import LOOKUP_SEP
-from aorm.query.shapes import CONSTANT, PLAIN, has_structure, normalised, shape_of
+from aorm.query.shapes import (
+    CONSTANT,
+    LIST_TYPES,
+    PLAIN,
+    has_structure,
+    list_shape,
+    normalised,
+    shape_of,
+)
 
 
 class Argument:
@@ -86,7 +94,12 @@ def keyed(value: Any, values: list[Any]) -> Hashable:
     if kind in CONSTANT:
         values.append(value)
         return (value,)
-    if hasattr(value, "keyed"):
+    if kind in LIST_TYPES:
+        shape = list_shape(value)
+        if shape is not None:
+            values.append(value)
+            return shape
+    elif hasattr(value, "keyed"):
         return value.keyed(values)  # type: ignore[no-any-return]
     collect_value(value, values)
     return shape_of(value)

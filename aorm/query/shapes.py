@@ -31,13 +31,13 @@ PLAIN = frozenset(
 )
 CONSTANT = frozenset({bool, type(None)})
 LISTS = (list, tuple, set, frozenset, range)
-_LIST_TYPES = frozenset({list, tuple, set, frozenset})
+LIST_TYPES = frozenset({list, tuple, set, frozenset})
 _PLAIN_ITEMS = PLAIN | CONSTANT
 
 
 #: Kinds of options that stand for themselves in a shape: no two values of them are mistaken.
 SIMPLE = frozenset({str, bool, type(None)})
-_SETTLED = _PLAIN_ITEMS | _LIST_TYPES
+_SETTLED = _PLAIN_ITEMS | LIST_TYPES
 
 
 class ItemShapes(tuple[Any, ...]):
@@ -70,12 +70,17 @@ def shape_of(value: Any) -> Hashable:
         return shape
     if hasattr(value, "as_subquery"):
         return (SubqueryShape, value.as_subquery()[0], getattr(value, "_db", None))
-    if kind in _LIST_TYPES or isinstance(value, LISTS):
-        kinds = frozenset(map(type, value))
-        if kinds <= _PLAIN_ITEMS or not any(map(is_structural, value)):
-            return (list, kinds)
-        return (list, ItemShapes(map(shape_of, value)))
+    if kind in LIST_TYPES or isinstance(value, LISTS):
+        return list_shape(value) or (list, ItemShapes(map(shape_of, value)))
     return kind
+
+
+def list_shape(value: Collection[Any]) -> Hashable:
+    """The shape of a list of values; None where an item is an expression or the like."""
+    kinds = frozenset(map(type, value))
+    if kinds <= _PLAIN_ITEMS or not any(map(is_structural, value)):
+        return (list, kinds)
+    return None
 
 
 class SubqueryShape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aorm.fields.numbers import DecimalField
+from aorm.fields.numbers import DecimalField, IntegerField
 from aorm.late import json
 from aorm.query import lookups as lk
 from aorm.query.expressions import CombinedExpression, Param
@@ -92,7 +92,10 @@ class SqliteDialect(Dialect):
         field = param_target(param)
         if field is not None and field.get_internal_type() == "BinaryField":
             return "lower(hex(%s)) IN (SELECT value FROM json_each(%%s))", encode_list
-        return "%s IN (SELECT value FROM json_each(%%s))", encode_list
+        of_ints = isinstance(field, IntegerField) and param.kind == (list, {int})
+        # The text of a list of ints is JSON already.
+        encode = str if of_ints and int in field.plain_types else encode_list
+        return "%s IN (SELECT value FROM json_each(%%s))", encode
 
     def tuple_list(self, node: Any, items: Any, compiler: Compiler) -> Rendered:
         """A subquery of the rows of a list of keys."""
