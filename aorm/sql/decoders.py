@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from aorm.fields.registry import hooks
@@ -278,7 +279,7 @@ def _object(
     def line(text: str, extra: int = 0) -> None:
         body.append("    " * (depth + extra) + text)
 
-    model = writer.name(source.model, "m")
+    model = known = writer.name(source.model, "m")
     values = [
         (
             field.attname,
@@ -292,7 +293,7 @@ def _object(
         for field, place in source.fields
     ]
     kind = _kind(writer, source, dict(values), model)
-    if kind != model:
+    if kind != known:
         line(f"k_{variable} = {kind}")
         model = f"k_{variable}"
     shared = f"l_{variable}"
@@ -304,8 +305,12 @@ def _object(
             prepared.append(f"{shared}.peers = []")
             prepared.append(f"p_{variable} = {shared}.peers.append")
     if hooks.loads_plainly(source.model):
-        new = writer.name(source.model.__new__, "new")
-        line(f"{variable} = {new}({model})")
+        make: Any = source.model.__new__
+        if model == known:
+            # A partial is called without a tuple being made of the arguments.
+            line(f"{variable} = {writer.name(partial(make, source.model), 'new')}()")
+        else:
+            line(f"{variable} = {writer.name(make, 'new')}({model})")
         for name, text in values:
             line(f"{variable}.{name} = {text}")
         line(f"{variable}._loaded = {shared}")
