@@ -17,7 +17,7 @@ from aorm.models.manager import BaseManager, M, Manager
 from aorm.models.queryset import QuerySet
 from aorm.models.related_managers import RelatedManager, given, listed, made, narrowed, together
 from aorm.operations.prefetch import Plan
-from aorm.operations.prefetch_keys import key_named, key_of
+from aorm.operations.prefetch_keys import distinct, key_named, key_of
 from aorm.operations.routing import router
 from aorm.operations.signals import m2m_changed, send_steps
 from aorm.query.conditions import Q
@@ -124,7 +124,8 @@ class ManyToManyManager(RelatedManager[M]):
         queryset = self._prefetch_base(instances, querysets)
         fields = self.source_field.foreign_related_fields
         key = key_of(fields)
-        wanted: Any = list(dict.fromkeys(key.values(instances)))
+        keys = key.values(instances)
+        wanted: Any = distinct(keys)
         name = f"{self.query_field_name}__{fields[0].name}__in"
         if len(fields) > 1:
             name, wanted = f"{self.query_field_name}__in", list(instances)
@@ -139,6 +140,7 @@ class ManyToManyManager(RelatedManager[M]):
             key,
             single=False,
             cache_name=self._prefetch_cache_name,
+            keys=keys,
         )
 
     def _between(self) -> QuerySet[Any] | None:

@@ -111,9 +111,11 @@ class Plan(tuple[Any, ...]):
         cache: the entry of an instance's `__dict__` that holds a single related object.
         local: the attnames of an instance's columns that say which object that is.
         noted: whether their values are noted also where there is an object.
+        keys: the keys of the instances, where they are known.
     """
 
     link: Any = None
+    keys: list[Any] | None = None
     cache: str | None = None
     local: Sequence[str] = ()
     noted: bool = False
@@ -131,12 +133,14 @@ class Plan(tuple[Any, ...]):
         cache: str | None = None,
         local: Sequence[str] = (),
         noted: bool = False,
+        keys: list[Any] | None = None,
     ) -> Plan:
         plan = cls((queryset, related_key, instance_key, single, cache_name, False))
         plan.link = link
         plan.cache = cache
         plan.local = local
         plan.noted = noted
+        plan.keys = keys
         return plan
 
     def note(self, instance: Any) -> None:
@@ -381,7 +385,7 @@ def _fetch_level(
         queryset._prefetch_related_lookups = ()
     related = yield from fetch_all(queryset, database)
     groups = grouped(related_key, related)
-    keys = values_of(instance_key, instances)
+    keys = getattr(plan, "keys", None) or values_of(instance_key, instances)
     link = getattr(plan, "link", None)
     # A lookup of the QuerySet's own for the way back says what is wanted there.
     if link is not None and not any(str(each).split(LOOKUP_SEP)[0] == link.name for each in more):

@@ -18,12 +18,17 @@ def values(objects):
 
 def grouped(objects):
     groups = {{}}
+    before = found = None
     for o in objects:
         key = {key}
-        if key in groups:
-            groups[key].append(o)
+        # Rows of one key mostly follow each other.
+        if found is not None and key == before:
+            found.append(o)
+        elif key in groups:
+            found = groups[before := key]
+            found.append(o)
         else:
-            groups[key] = [o]
+            groups[before := key] = found = [o]
     return groups
 """
 
@@ -63,6 +68,12 @@ def key_named(model: Any, names: Iterable[str]) -> Key:
 def key_of(fields: Sequence[Any]) -> Key:
     """The key that the columns of these fields of one model are."""
     return key_named(fields[0].model, [field.attname for field in fields])
+
+
+def distinct(keys: list[Any]) -> list[Any]:
+    """The keys, each once."""
+    # Mostly they are, and this is the shorter way to find out.
+    return keys if len(set(keys)) == len(keys) else list(dict.fromkeys(keys))
 
 
 def values_of(key: Callable[[Any], Any], objects: Sequence[Any]) -> list[Any]:
