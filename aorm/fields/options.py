@@ -576,7 +576,9 @@ class Options:
         return frozenset(
             name
             for name, found in statically
-            if isinstance(found, property | cached_property) and not name.startswith("_")
+            if isinstance(found, property | cached_property)
+            # What relations put there is one as well, and takes no value.
+            and not (name.startswith("_") or hasattr(found, "rel"))
         )
 
     def get_field(self, field_name: str) -> Any:

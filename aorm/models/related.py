@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 from aorm.connections import on_primary
@@ -19,12 +19,13 @@ from aorm.connections.lazy import running_loop
 from aorm.errors import RelationNotLoaded
 from aorm.fields.registry import hooks
 from aorm.fields.rels import ASSIGNED
+from aorm.generated import getting
 from aorm.models.fetch_modes import fetch_mode_of, own_fetch_mode
 from aorm.models.manager import Manager
 from aorm.models.many_to_many import create_forward_many_to_many_manager
 from aorm.models.related_managers import agree_on_database, create_reverse_many_to_one_manager
 from aorm.operations.prefetch import Plan, only_queryset
-from aorm.operations.prefetch_keys import key_of
+from aorm.operations.prefetch_keys import distinct, key_of
 from aorm.operations.routing import router
 from aorm.query.expressions import F
 from aorm.query.tuples import TupleIn
@@ -300,15 +301,16 @@ class ForwardManyToOneDescriptor(_Single):
         field = self.field
         key = key_of(field.local_related_fields)
         rows = _unordered(queryset)
+        keys = key.values(instances)
         if self._column is not None:
-            wanted = dict.fromkeys(key.values(instances))
+            wanted = dict.fromkeys(keys)
             wanted.pop(None, None)
             rows = rows.filter(**{f"{field.foreign_related_fields[0].name}__in": list(wanted)})
         elif field.remote_field.hidden:
             # No name leads back: the columns themselves are compared.
             names = [F(each.attname) for each in field.foreign_related_fields]
-            keys = [values for values in dict.fromkeys(key.values(instances)) if None not in values]
-            rows = rows.filter(TupleIn(names, keys))
+            wanted = dict.fromkeys(keys)
+            rows = rows.filter(TupleIn(names, [each for each in wanted if None not in each]))
         else:
             rows = rows.filter(**{f"{field.related_query_name()}__in": list(instances)})
         return Plan.make(
@@ -320,6 +322,7 @@ class ForwardManyToOneDescriptor(_Single):
             cache_name=field.cache_name,
             link=None if field.remote_field.multiple else field.remote_field,
             cache=self.cache_attname,
+            keys=keys,
         )
 
     # --- taking -----------------------------------------------------------------------
@@ -451,7 +454,7 @@ class ReverseOneToOneDescriptor(_Single):
         field = self.field
         key = key_of(field.foreign_related_fields)
         wanted = (
-            list(dict.fromkeys(key.values(instances)))
+            distinct(key.values(instances))
             if len(field.foreign_related_fields) == 1
             else list(instances)
         )
@@ -495,16 +498,26 @@ class ReverseOneToOneDescriptor(_Single):
         return getattr, (self.related.model, self.name)
 
 
-class ReverseManyToOneDescriptor:
-    """`author.books`, of a foreign key on Book: the manager of the objects that point here."""
+_GETTER = """\
+def manager(instance):
+    {check}
+    made = new()
+    made.instance = instance
+    return made
+"""
+
+
+class ReverseManyToOneDescriptor(property):
+    """`author.books`, of a foreign key on Book: the manager of the objects that point here.
+
+    A property, because CPython calls the function of one without looking for it; so the
+    descriptor itself is what it gives on a class.
+    """
 
     def __init__(self, rel: Any) -> None:
+        super().__init__(self._first)
         self.rel = rel
         self.field = rel.field
-        # Of managers that can be made here, without a call: their class, and what an instance
-        # must have for them.
-        self._kind: Any = None
-        self._key = ""
 
     @cached_property
     def related_manager_cls(self) -> Any:
@@ -513,24 +526,17 @@ class ReverseManyToOneDescriptor:
             type(self.rel.related_model._default_manager), self.rel
         )
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """The manager for this instance; the descriptor itself on a class."""
-        if instance is None:
-            return self
-        kind, key = self._kind, self._key
-        if kind is None or (key and instance.__dict__.get(key) is None):
-            return self._manager_of(instance)
-        manager = _new(kind)
-        manager.instance = instance
-        return manager
-
-    def _manager_of(self, instance: Any) -> Any:
+    def _first(self, instance: Any) -> Any:
+        """The manager for an instance; those of others are made by a function for the relation."""
         kind = self.related_manager_cls
         key = kind._made_with()
+        getter = kind._of
         if key is not None:
-            # in this order: another thread that finds the class has to find the key, too
-            self._key = key
-            self._kind = kind
+            check = f"if {getting('instance', key)} is None: return of(instance)" if key else ""
+            space = {"new": partial(_new, kind), "of": kind._of}
+            exec(_GETTER.format(check=check), space)
+            getter = space["manager"]
+        super().__init__(getter)
         return kind._of(instance)
 
     def _refusal(self) -> tuple[str, str]:

@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 from aorm.connections import arun, connections, run
@@ -20,7 +21,7 @@ from aorm.models.manager import BaseManager, M
 from aorm.models.queryset import QuerySet
 from aorm.models.state import database_of
 from aorm.operations.prefetch import PREFETCHED, Plan, fetch_all, only_queryset
-from aorm.operations.prefetch_keys import key_of
+from aorm.operations.prefetch_keys import distinct, key_of
 from aorm.operations.routing import router
 from aorm.operations.saving import TwoFaces, save_step
 from aorm.query.conditions import Q
@@ -122,6 +123,14 @@ class RelatedManager(BaseManager[M]):
         mode = own_fetch_mode(instance)
         return queryset if mode is None else queryset.fetch_mode(mode)
 
+    def _all(self) -> QuerySet[M]:
+        """All related objects: those that were prefetched, where they were."""
+        try:
+            found = self.instance._prefetched_objects_cache[self._prefetch_cache_name]
+        except (AttributeError, KeyError):
+            return self.get_queryset()
+        return found  # type: ignore[no-any-return]
+
     def _prefetched(self) -> QuerySet[Any] | None:
         """The prefetched objects: the instance's own, or those of a part of it that is kept."""
         for part in self._parts():
@@ -220,29 +229,24 @@ class RelatedManager(BaseManager[M]):
         knows = more.pop("_known_related_objects", None) is not None
         plain = cls._plainly_cloned and not more and not knows
         owner: Any = type(self.instance)
-        fresh = fresh and owner.__setattr__ is object.__setattr__
+        # Of a dictionary of the instance's attributes there is no need then.
+        usual = fresh and plain and owner.__setattr__ is object.__setattr__
+        new = partial(_new, cls)
         for instance, key, objects in zip(instances, keys, lists, strict=True):
-            queryset = _new(cls)
+            queryset = new()
             queryset.model = model
             queryset._query = query
             queryset._values = (*values, key) if values else (key,)
             queryset._db = db
             queryset._result_cache = objects
             queryset._is_plain = plain
-            if more:
-                queryset.__dict__.update(more)
-            if knows:
-                queryset._known_related_objects = {self.field: {key: instance}}
-            if fresh:
-                # No dictionary has to be made of the instance's attributes for it.
+            if usual:
                 instance._prefetched_objects_cache = {cache_name: queryset}
                 continue
-            # as _keep, without its frame
-            held = instance.__dict__
-            if PREFETCHED in held:
-                held[PREFETCHED][cache_name] = queryset
-            else:
-                held[PREFETCHED] = {cache_name: queryset}
+            queryset.__dict__.update(more)
+            if knows:
+                queryset._known_related_objects = {self.field: {key: instance}}
+            _keep(instance, cache_name, queryset)
 
     def _prefetch_base(
         self, instances: Sequence[Any], querysets: Sequence[Any] | None
@@ -332,8 +336,9 @@ def narrowed(
             scope = Scope(draft, reuse=set(draft.joins))
             draft.per = tuple(F(path).resolve(scope) for path in per or columns.values())
 
-    key = ("prefetch", condition.shape, tuple(columns.items()))
-    return queryset._step(key, condition.values_, apply)
+    values: list[Any] = []
+    key = ("prefetch", condition.keyed(values), *columns.items())
+    return queryset._step(key, values, apply)
 
 
 @cache
@@ -345,13 +350,18 @@ def _is_stock(manager_class: Any, method: str) -> bool:
     )
 
 
+def _own(function: Any) -> Any:
+    """A copy of a function, in which CPython remembers the classes of this use alone."""
+    return FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
+
+
 def made(
     kind: type[RelatedManager[Any]], superclass: type[BaseManager[Any]], model: Any, **members: Any
 ) -> Any:
     """A manager class for one relation, which extends the related model's own manager class."""
     plain = superclass.__init__ is BaseManager.__init__
     if superclass.all is BaseManager.all:
-        members["all"] = RelatedManager.get_queryset
+        members["all"] = _own(RelatedManager._all)
     return type(
         kind.__name__,
         (kind, superclass),
@@ -428,11 +438,12 @@ class ReverseManyToOneManager(RelatedManager[Any]):
         field = self.field
         queryset = self._prefetch_base(instances, querysets)
         key = key_of(field.foreign_related_fields)
+        keys = key.values(instances)
         wanted: list[Any] = list(instances)
         if len(field.foreign_related_fields) == 1:
-            found = dict.fromkeys(key.values(instances))
-            found.pop(None, None)
-            wanted = list(found)
+            wanted = distinct(keys)
+            if None in wanted:
+                wanted = [each for each in wanted if each is not None]
         return Plan.make(
             narrowed(
                 queryset,
@@ -445,6 +456,7 @@ class ReverseManyToOneManager(RelatedManager[Any]):
             single=False,
             cache_name=self._prefetch_cache_name,
             link=field,
+            keys=keys,
         )
 
     # --- add ------------------------------------------------------------------------------
