@@ -31,6 +31,7 @@ from aorm.sql.named_rows import row_class
 
 Decode = Callable[[Sequence[Any], Any], list[Any]]
 MANY = 500  # rows from which on the garbage collector is felt
+WITHOUT_DICTIONARY = 29  # attributes that CPython keeps in an object itself
 
 
 class Output:
@@ -311,9 +312,15 @@ def _object(
             line(f"{variable} = {writer.name(partial(make, source.model), 'new')}()")
         else:
             line(f"{variable} = {writer.name(make, 'new')}({model})")
-        for name, text in values:
+        stored = [*values, ("_loaded", shared)]
+        mark = _inline(source.model, [name for name, _ in stored]) if model == known else None
+        for name, text in stored[:mark]:
             line(f"{variable}.{name} = {text}")
-        line(f"{variable}._loaded = {shared}")
+        if mark is not None:
+            # The first that is too much has a dictionary made, which is quicker to fill itself.
+            line(f"h_{variable} = {variable}.__dict__")
+            for name, text in stored[mark:]:
+                line(f"h_{variable}[{name!r}] = {text}")
     else:
         names = writer.name([name for name, _ in values], "names")
         texts = "".join(f"{text}, " for _, text in values)
@@ -345,6 +352,17 @@ def _object(
         line(f"{variable}.{related.cache} = {inner}")
         if related.remote_cache is not None:
             line(f"if {inner} is not None: {inner}.{related.remote_cache} = {variable}")
+
+
+def _inline(model: Any, names: list[str]) -> int | None:
+    """How many of the attributes to store as such; None for all.
+
+    What the model does when one is set, by a `__setattr__` or a descriptor, is never passed over.
+    """
+    if len(names) <= WITHOUT_DICTIONARY or model.__setattr__ is not object.__setattr__:
+        return None
+    owned = (inspect.getattr_static(model, name, None) for name in names)
+    return None if any(hasattr(each, "__set__") for each in owned) else WITHOUT_DICTIONARY
 
 
 def _kind(writer: Writer, source: Source, values: dict[str, str], model: str) -> str:

@@ -131,7 +131,27 @@ class Player(Competitor):
     athlete = models.ForeignKey(Athlete, models.CASCADE)
 
 
+class Sheet(models.Model):
+    """More columns than CPython keeps attributes in an object itself."""
+
+    vars().update({f"cell_{n:02}": models.IntegerField(null=True, default=n) for n in range(34)})
+
+
+class WatchedSheet(Sheet):
+    """Notes which attributes are set."""
+
+    heard = set()
+
+    class Meta:
+        proxy = True
+
+    def __setattr__(self, name, value):
+        self.heard.add(name)
+        super().__setattr__(name, value)
+
+
 ALL = (
+    Sheet,
     *(Owner, Default, Item, Part, Carried, Hen, Egg, Plain, Root, Branch, Leaf, Member),
     *(Athlete, Match, Competitor, Player),
 )

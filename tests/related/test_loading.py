@@ -10,6 +10,8 @@ from shop.models import Author, Book, Cover
 import aorm
 from aorm import models
 from aorm.errors import FieldFetchBlocked, RelationNotLoaded
+from aorm.models import F
+from related.models import Sheet, WatchedSheet
 
 
 @pytest.fixture
@@ -209,3 +211,37 @@ async def test_relations_of_objects_at_hand_are_loaded_together(books):
     await models.aprefetch_related_objects(found, "author", "tags")
     assert [each.author.name for each in found] == ["Ada", "Brian"]
     assert [list(each.tags.all()) for each in found] == [[], []]
+
+
+CELLS = [f"cell_{n:02}" for n in range(34)]
+
+
+@pytest.fixture
+def sheet(tables) -> Sheet:
+    return Sheet.objects.create(cell_33=None)
+
+
+async def test_a_model_of_many_columns_is_loaded_whole(ask, sheet):
+    found = await ask(Sheet.objects.get)
+    assert [getattr(found, name) for name in CELLS] == [*range(33), None]
+    assert found._state.db == "default"
+    assert vars(pickle.loads(pickle.dumps(found))).keys() == vars(found).keys()
+    found.cell_32 = 5
+    await ask(found.save)
+    assert await ask(Sheet.objects.filter(cell_32=5).count) == 1
+
+
+async def test_of_many_columns_some_may_be_left_for_later(ask, sheet):
+    found = await ask(
+        Sheet.objects.defer("cell_00", "cell_33").annotate(twice=F("cell_02") * 2).get
+    )
+    assert found.get_deferred_fields() == {"cell_00", "cell_33"}
+    assert (found.cell_32, found.twice) == (32, 4)
+    await ask(found.refresh_from_db, fields=["cell_33"])
+    assert found.get_deferred_fields() == {"cell_00"}
+
+
+async def test_the_setattr_of_a_model_hears_of_every_column(ask, sheet):
+    WatchedSheet.heard.clear()
+    await ask(WatchedSheet.objects.get)
+    assert set(CELLS) < WatchedSheet.heard

@@ -17,6 +17,8 @@ from aorm.records import Record
 _SHORTEST_LONG_INTEGER = 19
 _ONLY_DIGITS_MATTER = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
 _LONG_INTEGER = b"0" * _SHORTEST_LONG_INTEGER
+_STEP = 6
+_MET = b"0" * (_SHORTEST_LONG_INTEGER // _STEP)  # of a long integer, by steps of that many bytes
 _AT_ONCE = 500  # texts
 
 
@@ -36,12 +38,17 @@ def scan(text: str) -> Any:
     return value if end == len(text) else json.loads(text)
 
 
-def _guarded(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    digits, long_integer = _ONLY_DIGITS_MATTER, _LONG_INTEGER
+def _has_long_integer(text: bytes) -> bool:
+    # Most texts are seen to have none by a sixth of their bytes.
+    if text[::_STEP].translate(_ONLY_DIGITS_MATTER).find(_MET) < 0:
+        return False
+    return text.translate(_ONLY_DIGITS_MATTER).find(_LONG_INTEGER) >= 0
 
+
+def _guarded(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     def loads(text: str) -> Any:
         try:
-            if text.encode().translate(digits).find(long_integer) < 0:
+            if not _has_long_integer(text.encode()):
                 return parse(text)
         except (ValueError, AttributeError):
             pass  # NaN, half a surrogate, bytes: the standard library decides
@@ -72,7 +79,7 @@ def reader() -> Reader:
         # To look for long integers takes as long as to parse, but not in many texts at once.
         for start in range(0, len(texts), _AT_ONCE):
             joined = ",".join(filter(None, texts[start : start + _AT_ONCE]))
-            if joined.encode().translate(_ONLY_DIGITS_MATTER).find(_LONG_INTEGER) >= 0:
+            if _has_long_integer(joined.encode()):
                 return guarded
         return parse  # type: ignore[no-any-return]
 
