@@ -65,7 +65,6 @@ class AsyncPool:
         if now - connection.used_at >= self.look_after or now >= connection.expires:
             return None
         del state.idle[-1]
-        state.used.add(connection)
         connection.used_at = now
         connection.holder = asyncio.current_task()
         return connection
@@ -82,7 +81,6 @@ class AsyncPool:
             if waiter is not None:
                 self._serve(waiter, connection)
         else:
-            state.used.discard(connection)
             state.idle.append(connection)
 
     async def acquire(self) -> Any:
@@ -115,7 +113,7 @@ class AsyncPool:
         """The loop has closed: let go of everything, quietly."""
         for connection in (*self.state.expire(), *self.state.used):
             connection.terminate()
-        self.state.used.clear()
+        self.state.there.clear()
 
     def _serve(self, waiter: Waiter, connection: Any | None) -> None:
         # a cancelled waiter has not left the line yet: the next one gets it

@@ -12,25 +12,32 @@ from weakref import WeakValueDictionary
 
 
 class WriterGate:
-    """A fair lock: whoever waits longest goes next.  Any thread may release it."""
+    """A fair lock: whoever waits longest goes next.  Any thread may release it.
 
-    __slots__ = ("__weakref__", "_held", "_mutex", "_waiting")
+    Who finds it free takes the one token that it has, and puts it back if nobody waits: that needs
+    no other lock, which would cost three times as much.
+    """
+
+    __slots__ = ("__weakref__", "_free", "_mutex", "_waiting")
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._held = False
+        self._free = [True]
         self._waiting: deque[tuple[threading.Lock, Any]] = deque()
 
     def acquire(self, timeout: float, writer: object) -> bool:
         """Wait for the turn to write; False when it did not come in time, or was given up."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            pass
         with self._mutex:
-            if not self._held:
-                self._held = True
-                return True
             turn = threading.Lock()
             turn.acquire()
             entry = (turn, writer)
             self._waiting.append(entry)
+            # Somebody may have put it back without having seen that we wait.
+            self._hand_over()
         turn.acquire(timeout=timeout)
         with self._mutex:
             if entry in self._waiting:  # still in line: out of time, or given up
@@ -47,13 +54,30 @@ class WriterGate:
 
     def release(self) -> None:
         """Hand over to the next in line."""
-        with self._mutex:
-            if not self._waiting:
-                self._held = False
-                return
-            turn, _ = self._waiting.popleft()
-            if turn.locked():  # else its writer has given up, but not yet left the line
-                turn.release()
+        if self._waiting:
+            with self._mutex:
+                if self._waiting:
+                    self._serve()
+                    return
+        self._free.append(True)
+        if self._waiting:
+            with self._mutex:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Serve the first in line, if there is one and the token is still there."""
+        if not self._waiting:
+            return
+        try:
+            self._free.pop()
+        except IndexError:
+            return
+        self._serve()
+
+    def _serve(self) -> None:
+        turn, _ = self._waiting.popleft()
+        if turn.locked():  # else its writer has given up, but not yet left the line
+            turn.release()
 
 
 _gates: WeakValueDictionary[str, WriterGate] = WeakValueDictionary()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from threading import get_ident
 from time import monotonic
 from typing import Any
 
@@ -52,19 +53,15 @@ class Pool:
     def take(self) -> Any:
         """A connection; waits for one when all are in use.  PoolTimeout when none becomes free."""
         now = monotonic()
-        state = self.state
         while True:
-            with self._lock:
-                if not state.idle:
-                    connection = None
-                else:
-                    connection = state.idle.pop()
-                    state.used.add(connection)
-            if connection is None:
+            try:
+                # No lock, which would take as long as all else that is done here.
+                connection = self.state.idle.pop()
+            except IndexError:
                 return self._acquire()
             if now - connection.used_at < self.look_after and now < connection.expires:
                 connection.used_at = now
-                connection.holder = threading.get_ident()
+                connection.holder = get_ident()
                 return connection
             if self._survives(connection, now):
                 return connection
@@ -76,12 +73,16 @@ class Pool:
             return
         connection.holder = None
         state = self.state
+        if not (state.waiting or self._closed):
+            state.idle.append(connection)
+            if not (state.waiting or self._closed):
+                return
+            # Somebody got in line, or closed the pool, just before it was there.
+            connection = state.take()
+            if connection is None:
+                return
         with self._lock:
             closed = self._closed
-            if not closed and not state.waiting:
-                state.used.discard(connection)
-                state.idle.append(connection)
-                return
             waiter = None if closed else state.give(connection)
         if closed:
             self._drop(connection)
@@ -103,7 +104,7 @@ class Pool:
     def _survives(self, connection: Any, now: float) -> bool:
         idle_for = now - connection.used_at
         connection.used_at = now
-        connection.holder = threading.get_ident()
+        connection.holder = get_ident()
         if now < connection.expires and idle_for < self.address["pool_max_idle"]:
             try:
                 if idle_for >= self.ping_after or not connection.quiet():
@@ -119,16 +120,19 @@ class Pool:
         with self._lock:
             connection = self.state.take()
             if connection is not None:
-                connection.used_at = monotonic()
-                connection.holder = threading.get_ident()
-                return connection
+                return self._held(connection)
             if self.state.reserve():
                 waiter = None
             else:
-                if self.state.all_held_by(threading.get_ident()):
+                if self.state.all_held_by(get_ident()):
                     raise deadlock_error(self.alias, self.state.limit, self.state.used)
                 waiter = Waiter()
                 self.state.waiting.append(waiter)
+                # Whoever gave a connection back without having seen the waiter is seen here.
+                connection = self.state.take()
+                if connection is not None:
+                    self.state.waiting.remove(waiter)
+                    return self._held(connection)
         if waiter is not None:
             self._wait(waiter)
             if waiter.connection is not None:
@@ -179,7 +183,7 @@ class Pool:
 
     def _held(self, connection: Any) -> Any:
         connection.used_at = monotonic()
-        connection.holder = threading.get_ident()
+        connection.holder = get_ident()
         return connection
 
     def _failed(self) -> None:

@@ -4,6 +4,8 @@
 2. Who waits is served in order; a newcomer does not overtake, since nothing is idle while somebody
    waits.
 3. What is handed to a waiter is a connection, or None: the right to make one.
+4. `idle` stays the same list, so that threads may take from it and give to it without a lock; what
+   is used is whatever else is there.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class PoolState(Generic[C, W]):
         "idle",
         "limit",
         "longest_wait",
-        "used",
+        "there",
         "wait_seconds",
         "waiting",
         "waits",
@@ -34,7 +36,7 @@ class PoolState(Generic[C, W]):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.idle: list[C] = []
-        self.used: set[C] = set()
+        self.there: set[C] = set()
         self.connecting = 0
         self.waiting: deque[W] = deque()
         self.waits = 0
@@ -49,22 +51,27 @@ class PoolState(Generic[C, W]):
 
     def all_held_by(self, holder: object) -> bool:
         """Whether this holder has every connection itself, so that it would wait for ever."""
-        if holder is None or len(self.used) < self.limit:
+        used = self.used
+        if holder is None or len(used) < self.limit:
             return False
-        return all(getattr(connection, "holder", None) == holder for connection in self.used)
+        return all(getattr(connection, "holder", None) == holder for connection in used)
+
+    @property
+    def used(self) -> set[C]:
+        """The connections that somebody has right now."""
+        return self.there.difference(self.idle)
 
     @property
     def size(self) -> int:
         """Connections that are there or on their way."""
-        return len(self.idle) + len(self.used) + self.connecting
+        return len(self.there) + self.connecting
 
     def take(self) -> C | None:
         """The connection that was used last, now in use; None when none is idle."""
-        if not self.idle:
+        try:
+            return self.idle.pop()
+        except IndexError:
             return None
-        connection = self.idle.pop()
-        self.used.add(connection)
-        return connection
 
     def reserve(self) -> bool:
         """Whether one more connection may be made; it then counts as connecting."""
@@ -76,7 +83,7 @@ class PoolState(Generic[C, W]):
     def connected(self, connection: C) -> None:
         """A reserved connection is there, in use."""
         self.connecting -= 1
-        self.used.add(connection)
+        self.there.add(connection)
 
     def failed(self) -> W | None:
         """A reserved connection could not be made; the answer is who may try instead."""
@@ -88,18 +95,20 @@ class PoolState(Generic[C, W]):
         waiter = self.next()
         if waiter is not None:
             return waiter
-        self.used.discard(connection)
         self.idle.append(connection)
         return None
 
     def drop(self, connection: C) -> W | None:
         """A connection in use is gone; the answer is who may make another."""
-        self.used.discard(connection)
+        self.there.discard(connection)
         return self._next_to_connect()
 
     def expire(self) -> list[C]:
         """Forget all idle connections; the answer is what to close."""
-        expired, self.idle = self.idle, []
+        expired = []
+        while (connection := self.take()) is not None:
+            expired.append(connection)
+        self.there.difference_update(expired)
         return expired
 
     def next(self) -> W | None:
