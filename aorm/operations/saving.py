@@ -50,9 +50,11 @@ class Plan:
         tracked: whether the instances remember what was saved.
         version: the column that counts changes, where this table has it.
         named, parts: what `update_fields` may name, by the names: see `attnames` and `part`.
+        asked: the same by the names as they were given, in their order: see `way`.
     """
 
     __slots__ = (
+        "asked",
         "auto",
         "key_is_made",
         "model",
@@ -101,6 +103,7 @@ class Plan:
         self.plain = self.key_is_made and not (self.pk_by_default or any(more))
         self.parts: dict[Any, writes.Updater] = {}
         self.named: dict[frozenset[str], frozenset[str]] = {}
+        self.asked: dict[Any, tuple[frozenset[str], frozenset[str], writes.Updater]] = {}
 
     def attnames(self, names: frozenset[str]) -> frozenset[str]:
         """The attnames of the columns that `update_fields` names.
@@ -136,6 +139,23 @@ class Plan:
             else:
                 found = versions.counting_updater(self.options, chosen, dialect, self.version, made)
             self.parts[names, dialect] = found
+        return found
+
+    def way(
+        self, names: list[str], dialect: Dialect
+    ) -> tuple[frozenset[str], frozenset[str], writes.Updater]:
+        """For names that `update_fields` gives: these as a set, their attnames, and the UPDATE.
+
+        Raises:
+            ValueError: a name is no column that can be updated.
+        """
+        key = (dialect, *names)
+        found = self.asked.get(key)
+        if found is None:
+            chosen = frozenset(names)
+            found = (chosen, self.attnames(chosen), self.part(chosen, dialect))
+            if len(chosen) == len(names):
+                self.asked[key] = found
         return found
 
 
@@ -191,7 +211,12 @@ def save_step(instance: Any, using: str | None = None, **options: Any) -> Doing[
 def write_alias(instance: Any) -> str:
     """The alias of the database to write an instance to, where none was named."""
     if router._given is None and not settings.DATABASE_ROUTERS:
-        return primary_of(_database(instance.__dict__)) or DEFAULT_DB_ALIAS
+        # as _database, without its frame: each save comes through here
+        held = instance.__dict__
+        state = held.get("_own_state") or held.get("_loaded")
+        if state is None or state.db == DEFAULT_DB_ALIAS:
+            return DEFAULT_DB_ALIAS
+        return primary_of(state.db) or DEFAULT_DB_ALIAS
     return router.db_for_write(type(instance), instance=instance)
 
 
@@ -342,22 +367,22 @@ def save(
     if plan.relations:
         check_related(instance, "save")
     if plan.plain and not (force_update or pre_save.receivers or post_save.receivers):
-        names = None if update_fields is None else frozenset(update_fields)
-        single = _saving_once(instance, plan, db, force_insert, names)
+        if update_fields is not None and type(update_fields) is not list:
+            update_fields = list(update_fields)
+        single = _saving_once(instance, plan, db, force_insert, update_fields)
         if single is not None:
             return single
-        update_fields = names
     return _save(instance, plan, db, force_insert, force_update, update_fields)
 
 
 def _saving_once(
-    instance: Any, plan: Plan, db: str, force_insert: Any, names: frozenset[str] | None
+    instance: Any, plan: Plan, db: str, force_insert: Any, update_fields: list[str] | None
 ) -> Single[Any] | None:
     """The one statement that saves an instance with a key of one column, in the usual cases."""
     dialect = connections[db].dialect
     held = instance.__dict__
     key = held.get(plan.pk, _ABSENT)
-    if key is None and names is None and (force_insert is True or force_insert is False):
+    if key is None and update_fields is None and (force_insert is True or force_insert is False):
         inserter = writes.saving_inserter(plan.options, dialect, False)
         statement, returned = inserter.statement(instance)
 
@@ -370,11 +395,16 @@ def _saving_once(
         return Single(statement, inserted)
     if key.__class__ not in _PLAIN_KEYS or force_insert or instance._meta.select_on_save:
         return None
-    if names is None:
+    if update_fields is None:
         names = loaded_fields(instance, plan, db)
-    elif not names or not plan.attnames(names) <= held.keys():
+        options = plan.options
+        writer = plan.part(names, dialect) if names else writes.saving_updater(options, dialect)
+    elif not update_fields:
         return None
-    writer = plan.part(names, dialect) if names else writes.saving_updater(plan.options, dialect)
+    else:
+        names, attnames, writer = plan.way(update_fields, dialect)
+        if not attnames <= held.keys():
+            return None
     if not writer.fields:
         return None
     update_statement, back = writer.statement(instance)

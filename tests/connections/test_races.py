@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 
 import pytest
 
@@ -97,3 +98,101 @@ def test_a_pool_that_is_closed_meanwhile_keeps_nothing(configured):
 
     together(work)
     assert (pool.state.idle, pool.state.used, pool.state.size) == ([], set(), 0)
+
+
+# --- the two moments at which one of them has not seen the other ---------------------------
+
+
+class Before(list):
+    """A list to which nothing is appended before something else has happened."""
+
+    def __init__(self, items, happens):
+        super().__init__(items)
+        self.happens = happens
+
+    def append(self, item):
+        happens, self.happens = self.happens, lambda: None
+        happens()
+        super().append(item)
+
+
+class BeforeInLine(deque):
+    """The same, for a line."""
+
+    def __init__(self, happens):
+        super().__init__()
+        self.happens = happens
+
+    def append(self, item):
+        self.happens()
+        super().append(item)
+
+
+class Waiter(threading.Thread):
+    """Gets in line, and is waited for until it is there."""
+
+    def __init__(self, call, line):
+        super().__init__()
+        self.call = call
+        self.line = line
+        self.got = None
+
+    def run(self):
+        self.got = self.call()
+
+    def gets_in_line(self):
+        self.start()
+        while not self.line:
+            pass
+
+
+@pytest.fixture
+def pool(configured):
+    database = configured("sqlite", pool_size=1, pool_timeout=20)
+    return database.sync_pool or database.make_sync_pool()
+
+
+def test_who_gets_in_line_while_a_connection_comes_back_is_served(pool):
+    connection = pool.take()
+    waiter = Waiter(pool.take, pool.state.waiting)
+    pool.state.idle = Before([], waiter.gets_in_line)
+    pool.give(connection)
+    waiter.join()
+    assert waiter.got is connection
+    pool.give(connection)
+
+
+def test_what_comes_back_while_somebody_gets_in_line_is_taken(pool):
+    connection = pool.take()
+    connection.holder = None  # not this thread
+    pool.state.waiting = BeforeInLine(lambda: pool.give(connection))
+    assert pool.take() is connection
+    assert not pool.state.waiting
+    pool.give(connection)
+
+
+def test_what_comes_back_while_the_pool_closes_is_closed(pool):
+    connection = pool.take()
+    pool.state.idle = Before([], pool.close)
+    pool.give(connection)
+    assert connection.lost
+    assert (pool.state.idle, pool.state.size) == ([], 0)
+
+
+def test_who_waits_to_write_while_the_turn_is_given_back_has_it():
+    gate = WriterGate()
+    assert gate.acquire(1, "first")
+    waiter = Waiter(lambda: gate.acquire(20, "second"), gate._waiting)
+    gate._free = Before([], waiter.gets_in_line)
+    gate.release()
+    waiter.join()
+    assert waiter.got
+    assert not gate.acquire(0, "third")
+
+
+def test_a_turn_that_is_given_back_while_somebody_gets_in_line_is_taken():
+    gate = WriterGate()
+    assert gate.acquire(1, "first")
+    gate._waiting = BeforeInLine(gate.release)
+    assert gate.acquire(20, "second")
+    assert not gate._waiting
