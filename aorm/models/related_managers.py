@@ -230,7 +230,7 @@ class RelatedManager(BaseManager[M]):
         plain = cls._plainly_cloned and not more and not knows
         owner: Any = type(self.instance)
         # Of a dictionary of the instance's attributes there is no need then.
-        usual = fresh and plain and owner.__setattr__ is object.__setattr__
+        usual = fresh and not more and owner.__setattr__ is object.__setattr__
         new = partial(_new, cls)
         for instance, key, objects in zip(instances, keys, lists, strict=True):
             queryset = new()
@@ -240,12 +240,12 @@ class RelatedManager(BaseManager[M]):
             queryset._db = db
             queryset._result_cache = objects
             queryset._is_plain = plain
+            if knows:
+                queryset._known_related_objects = {self.field: {key: instance}}
             if usual:
                 instance._prefetched_objects_cache = {cache_name: queryset}
                 continue
             queryset.__dict__.update(more)
-            if knows:
-                queryset._known_related_objects = {self.field: {key: instance}}
             _keep(instance, cache_name, queryset)
 
     def _prefetch_base(
