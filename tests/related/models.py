@@ -33,17 +33,21 @@ class Holding(Owner):
         return made
 
 
-class Listening(Owner):
+class Hearing:
     """Notes which attributes are set."""
 
-    heard = set()
-
-    class Meta:
-        proxy = True
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.heard = set()
 
     def __setattr__(self, name, value):
         self.heard.add(name)
         super().__setattr__(name, value)
+
+
+class Listening(Hearing, Owner):
+    class Meta:
+        proxy = True
 
 
 def fallback() -> int:
@@ -137,17 +141,9 @@ class Sheet(models.Model):
     vars().update({f"cell_{n:02}": models.IntegerField(null=True, default=n) for n in range(34)})
 
 
-class WatchedSheet(Sheet):
-    """Notes which attributes are set."""
-
-    heard = set()
-
+class WatchedSheet(Hearing, Sheet):
     class Meta:
         proxy = True
-
-    def __setattr__(self, name, value):
-        self.heard.add(name)
-        super().__setattr__(name, value)
 
 
 ALL = (
