@@ -457,7 +457,7 @@ def _hand_out_single(
         if attribute is not None:
             setattr(instance, attribute, value)
         elif cache is not None:
-            instance.__dict__[cache] = value
+            setattr(instance, cache, value)  # sooner than an instance makes its `__dict__`
             if value is None or plan.noted:
                 plan.note(instance)
         else:

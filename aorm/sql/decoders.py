@@ -235,7 +235,7 @@ def _objects(outputs: Sequence[Output], source: Source, dialect: Dialect, carefu
     writer.lines.extend(body)
     writer.line(2, "append(o)")
     if tracks_peers(source):
-        writer.line(1, "peers = [ref(o) for o in out]")
+        writer.line(1, "peers = list(map(ref, out))")
         writer.line(1, "if loaded.peers is None: loaded.peers = peers")
         writer.line(1, "else: loaded.peers += peers")
     writer.line(1, "return out")

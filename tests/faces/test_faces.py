@@ -14,7 +14,7 @@ from support import Ask, committed
 import aorm
 import aorm.testing
 from aorm import models
-from aorm.models.related import ReverseManyToOneDescriptor
+from aorm.models.relation import RelationDescriptor
 from faces import managers, objects, querysets, runtime, schema
 from faces.comparing import Group, Row, method_of, performed, plain, said, twin_of
 from faces.world import World, fill
@@ -125,8 +125,8 @@ def public_names(group: Group) -> set[str]:
 def _acts(thing: Any) -> bool:
     if inspect.isclass(thing):
         return hasattr(thing, "__enter__")
-    if isinstance(thing, ReverseManyToOneDescriptor):
-        return False  # a relation
+    if isinstance(thing, RelationDescriptor):
+        return False
     return callable(thing) or isinstance(thing, property | classmethod | staticmethod)
 
 

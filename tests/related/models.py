@@ -146,8 +146,20 @@ class WatchedSheet(Hearing, Sheet):
         proxy = True
 
 
+class Label(models.Model):
+    code = models.CharField(max_length=10, unique=True)
+    text = models.CharField(max_length=50)
+
+
+class Bottle(models.Model):
+    """Points to a column that is not the key."""
+
+    label = models.ForeignKey(Label, models.CASCADE, to_field="code", null=True)
+
+
 ALL = (
     Sheet,
+    *(Label, Bottle),
     *(Owner, Default, Item, Part, Carried, Hen, Egg, Plain, Root, Branch, Leaf, Member),
     *(Athlete, Match, Competitor, Player),
 )

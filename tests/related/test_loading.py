@@ -11,7 +11,7 @@ import aorm
 from aorm import models
 from aorm.errors import FieldFetchBlocked, RelationNotLoaded
 from aorm.models import F
-from related.models import Sheet, WatchedSheet
+from related.models import Bottle, Label, Sheet, WatchedSheet
 
 
 @pytest.fixture
@@ -32,6 +32,11 @@ def books(ada, brian) -> list[Book]:
     ]
 
 
+@pytest.fixture
+def bottle(tables) -> Bottle:
+    return Bottle.objects.create(label=Label.objects.create(code="P", text="Port"))
+
+
 # --- lazy loading ---------------------------------------------------------------------
 
 
@@ -40,6 +45,37 @@ def test_touching_a_relation_loads_it_for_all_of_the_result(books):
     with aorm.capture_queries() as queries:
         assert (notes.author.name, letters.author.name) == ("Ada", "Brian")
     assert len(queries) == 1
+
+
+def test_a_column_that_a_kept_object_lacks_is_not_asked_for(bottle):
+    found = Bottle.objects.select_related("label").only("label", "label__text").get()
+    assert found.label.get_deferred_fields() == {"code"}
+    with aorm.capture_queries() as queries:
+        assert found.label.text == "Port"
+    assert len(queries) == 0
+    assert found.label.get_deferred_fields() == {"code"}
+
+
+def test_another_key_than_the_primary_one_is_followed(bottle):
+    other = Label.objects.create(code="S", text="Sherry")
+    found = Bottle.objects.select_related("label").get()
+    assert found.label.text == "Port"
+    found.label_id = "S"
+    assert found.label == other
+
+
+def test_no_object_is_kept_as_well(books):
+    notes = Book.objects.select_related("editor").get(pk=books[0].pk)
+    with aorm.capture_queries() as queries:
+        assert notes.editor is None
+    assert len(queries) == 0
+
+
+def test_a_column_that_was_deleted_is_loaded_and_compared(books, brian):
+    notes = Book.objects.select_related("author").get(pk=books[0].pk)
+    Book.objects.filter(pk=notes.pk).update(author=brian)
+    del notes.author_id
+    assert notes.author == brian
 
 
 def test_fetch_one_loads_for_one_object(books):

@@ -15,7 +15,8 @@ from aorm.contrib.contenttypes.models import ContentType, options_of
 from aorm.errors import ObjectDoesNotExist
 from aorm.fields.rels import ASSIGNED
 from aorm.models.fetch_modes import fetch_mode_of, own_fetch_mode
-from aorm.models.related import ReverseManyToOneDescriptor, not_loaded
+from aorm.models.related import ReverseManyToOneDescriptor
+from aorm.models.related_object import not_loaded
 from aorm.models.state import database_of
 from aorm.operations.prefetch import Plan, fetch_all
 from aorm.steps import Operation
