@@ -89,17 +89,23 @@ def refused(field: Any, value: Any) -> Exception:
     )
 
 
-def within(low: int, high: int) -> Converter:
-    def check(value: Any) -> Any:
-        if low <= value <= high:
+class Within:
+    """The converter that gives back a number of a range, and raises OutOfRange for others."""
+
+    __slots__ = ("high", "low")
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low = low
+        self.high = high
+
+    def __call__(self, value: Any) -> Any:
+        if self.low <= value <= self.high:
             return value
         raise OutOfRange
 
-    return check
-
 
 RANGE_CHECKS: dict[str, Converter] = {
-    name: within(low, high) for name, (low, high) in numbers.INTEGER_RANGES.items()
+    name: Within(low, high) for name, (low, high) in numbers.INTEGER_RANGES.items()
 }
 
 

@@ -17,6 +17,7 @@ from aorm.errors import FieldError
 from aorm.fields import lookup_registry
 from aorm.query.draft import Draft
 from aorm.query.expressions import Col, OuterRef, QueryNode, ResolvedOuterRef, Slots
+from aorm.query.preparation import Within
 from aorm.query.state import State
 from aorm.query.tuples import column_at
 
@@ -276,9 +277,16 @@ def binder(slots: Slots) -> Binder | None:
     if not wanted:
         return None
     names = {f"c{place}": convert for place, convert in wanted}
-    texts = [
-        f"c{place}(v[{place}]), " if f"c{place}" in names else f"v[{place}], "
-        for place in range(slots.next - first)
-    ]
-    made: Binder = eval(f"lambda v: ({''.join(texts)})", names)
+    texts = [f"v[{place}]" for place in range(slots.next - first)]
+    for place, convert in wanted:
+        texts[place] = _converted(place, convert)
+    made: Binder = eval(f"lambda v: ({', '.join(texts)},)", names)
     return made
+
+
+def _converted(place: int, convert: Callable[[Any], Any]) -> str:
+    """The expression of a value that goes through the converter `c{place}`."""
+    if isinstance(convert, Within):  # a call takes longer than the comparison
+        fits = f"{convert.low} <= (n := v[{place}]) <= {convert.high}"
+        return f"n if {fits} else c{place}(n)"
+    return f"c{place}(v[{place}])"
