@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from aorm.conf import settings
 from aorm.errors import FieldFetchBlocked
+from aorm.operations.origins import origin_of
 
 
 class Fetcher(Protocol):
@@ -75,15 +76,9 @@ FETCH_RAISE = Raise("FETCH_RAISE")
 RAISE = FETCH_RAISE
 
 
-def _origin(instance: Any) -> Any:
-    # Without making a state for an instance that shares that of its result.
-    held = instance.__dict__
-    return held.get("_own_state") or held.get("_loaded")
-
-
 def live_peers(instance: Any) -> list[Any]:
     """The instances of the same result that still exist, `instance` among them."""
-    origin = _origin(instance)
+    origin = origin_of(instance)
     references = (origin.peers if origin is not None else None) or ()
     found = [peer for reference in references if (peer := reference()) is not None]
     return found if any(peer is instance for peer in found) else [instance]
@@ -91,7 +86,7 @@ def live_peers(instance: Any) -> list[Any]:
 
 def own_fetch_mode(instance: Any) -> Any:
     """The mode that the instance was loaded with, or None."""
-    origin = _origin(instance)
+    origin = origin_of(instance)
     return None if origin is None else origin.fetch_mode
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aorm.connections import aread, connections, read
 from aorm.models.fetch_modes import fetch_mode_of, live_peers
-from aorm.models.state import database_of
+from aorm.operations.origins import database_of
 from aorm.operations.prefetch import (
     Prefetch,
     get_prefetcher,

@@ -19,7 +19,7 @@ from aorm.late import inspect
 from aorm.models.fetch_modes import own_fetch_mode
 from aorm.models.manager import BaseManager, M
 from aorm.models.queryset import QuerySet
-from aorm.models.state import database_of
+from aorm.operations.origins import database_of
 from aorm.operations.prefetch import PREFETCHED, Plan, fetch_all, only_queryset
 from aorm.operations.prefetch_keys import distinct, key_of
 from aorm.operations.routing import router
@@ -442,8 +442,6 @@ class ReverseManyToOneManager(RelatedManager[Any]):
         wanted: list[Any] = list(instances)
         if len(field.foreign_related_fields) == 1:
             wanted = distinct(keys)
-            if None in wanted:
-                wanted = [each for each in wanted if each is not None]
         return Plan.make(
             narrowed(
                 queryset,

@@ -338,9 +338,8 @@ class ForwardManyToOneDescriptor(_Single):
         rows = _unordered(queryset)
         keys = key.values(instances)
         if self._column is not None:
-            wanted = dict.fromkeys(keys)
-            wanted.pop(None, None)
-            rows = rows.filter(**{f"{field.foreign_related_fields[0].name}__in": list(wanted)})
+            name = field.foreign_related_fields[0].name
+            rows = rows.filter(**{f"{name}__in": distinct(keys)})
         elif field.remote_field.hidden:
             # No name leads back: the columns themselves are compared.
             names = [F(each.attname) for each in field.foreign_related_fields]
@@ -490,11 +489,9 @@ class ReverseOneToOneDescriptor(_Single):
         queryset._add_hints(instance=instances[0])
         field = self.field
         key = key_of(field.foreign_related_fields)
-        wanted = (
-            distinct(key.values(instances))
-            if len(field.foreign_related_fields) == 1
-            else list(instances)
-        )
+        keys = key.values(instances)
+        single = len(field.foreign_related_fields) == 1
+        wanted = distinct(keys) if single else list(instances)
         return Plan.make(
             _unordered(queryset).filter(**{f"{field.name}__in": wanted}),
             key_of(field.local_related_fields),
@@ -503,6 +500,7 @@ class ReverseOneToOneDescriptor(_Single):
             cache_name=self.related.cache_name,
             link=field,
             cache=self.cache_attname,
+            keys=keys,
         )
 
     def __set__(self, instance: Any, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 1. What one fetch loaded shares one `Loaded`; an instance gets a state of its own only when
    somebody looks at `_state`.
-2. `_own_state`, where there is one, is what holds; else `_loaded`; else the instance is new.
+2. What the two say together: `aorm.operations.origins`.
 """
 
 from __future__ import annotations
@@ -146,14 +146,6 @@ def own_state(instance: Any) -> ModelState:
     elif state._owner is None:
         state._owner = weakref.ref(instance)
     return state
-
-
-def database_of(instance: Any) -> str | None:
-    """The alias of the database that the instance's row is in, or None."""
-    held = instance.__dict__
-    state = held.get("_own_state") or held.get("_loaded")
-    db: str | None = None if state is None else state.db
-    return db
 
 
 def mark_saved(instance: Any, db: str) -> None:

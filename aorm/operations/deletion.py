@@ -16,9 +16,9 @@ from typing import Any
 from aorm.connections import connections
 from aorm.errors import ProtectedError, QueryValueError, RestrictedError
 from aorm.fields.on_delete import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SetTo
+from aorm.operations.origins import is_adding
 from aorm.operations.prefetch import fetch_all
 from aorm.operations.routing import router
-from aorm.operations.saving import is_adding
 from aorm.operations.signals import post_delete, pre_delete, send_steps
 from aorm.operations.versions import claim_version
 from aorm.operations.writes import delete_many, delete_one

@@ -18,6 +18,7 @@ from typing import Any
 
 from aorm.errors import FieldDoesNotExist, ObjectDoesNotExist, QueryValueError
 from aorm.fields.rels import ASSIGNED
+from aorm.operations.origins import database_of
 from aorm.operations.prefetch_keys import grouped, values_of
 from aorm.steps import Operation, call
 
@@ -254,7 +255,8 @@ class _Walk:
         self.instances = instances
         #: Until something was fetched.
         self.fresh = fresh
-        self.database = _database_of(instances[0])
+        # Rows of values_list() and their like keep nothing.
+        self.database = database_of(instances[0]) if hasattr(instances[0], "__dict__") else None
         self.pending: list[Prefetch] = []
         #: Path to the objects that were found there.
         self.done: dict[str, Sequence[Any]] = {}
@@ -352,13 +354,6 @@ def fetch_all(queryset: Any, database: str | None = None) -> Operation[Any]:
     if database is not None and here.db != database:
         return (yield from call(list, here))
     return (yield from here._fetch_operation())
-
-
-def _database_of(instance: Any) -> str | None:
-    held = getattr(instance, "__dict__", {})
-    state = held.get("_own_state") or held.get("_loaded")
-    database: str | None = None if state is None else state.db
-    return database
 
 
 def _fetch_level(

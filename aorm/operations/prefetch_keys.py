@@ -71,9 +71,12 @@ def key_of(fields: Sequence[Any]) -> Key:
 
 
 def distinct(keys: list[Any]) -> list[Any]:
-    """The keys, each once."""
+    """The keys that a row can have, each once."""
+    different = set(keys)
     # Mostly they are, and this is the shorter way to find out.
-    return keys if len(set(keys)) == len(keys) else list(dict.fromkeys(keys))
+    if len(different) == len(keys) and None not in different:
+        return keys
+    return [key for key in dict.fromkeys(keys) if key is not None]
 
 
 def values_of(key: Callable[[Any], Any], objects: Sequence[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ from aorm.fields.order_wrt import group_attnames
 from aorm.fields.registry import hooks
 from aorm.fields.rels import ASSIGNED
 from aorm.fields.tracking import changed_fields, remember
+from aorm.operations.origins import database_of, is_adding
 from aorm.operations.places import take_last_place
 from aorm.operations.routing import DEFAULT_DB_ALIAS, primary_of, router
 from aorm.operations.signals import post_save, pre_save, send_steps
@@ -211,12 +212,8 @@ def save_step(instance: Any, using: str | None = None, **options: Any) -> Doing[
 def write_alias(instance: Any) -> str:
     """The alias of the database to write an instance to, where none was named."""
     if router._given is None and not settings.DATABASE_ROUTERS:
-        # as _database, without its frame: each save comes through here
-        held = instance.__dict__
-        state = held.get("_own_state") or held.get("_loaded")
-        if state is None or state.db == DEFAULT_DB_ALIAS:
-            return DEFAULT_DB_ALIAS
-        return primary_of(state.db) or DEFAULT_DB_ALIAS
+        db = database_of(instance)
+        return primary_of(db) or DEFAULT_DB_ALIAS if db else DEFAULT_DB_ALIAS
     return router.db_for_write(type(instance), instance=instance)
 
 
@@ -259,26 +256,10 @@ def check_related(instance: Any, operation: str, fields: Collection[Any] | None 
 def loaded_fields(instance: Any, plan: Plan, db: str) -> frozenset[str] | None:
     """The columns that an instance holds, where `save` has to restrict itself to them."""
     held = instance.__dict__
-    if plan.stored <= held.keys() or _database(held) != db or _adding(held):
+    if plan.stored <= held.keys() or database_of(instance) != db or is_adding(instance):
         return None
     columns = instance._meta.concrete_fields
     return frozenset({f.attname for f in columns if not f.primary_key} & held.keys()) or None
-
-
-def _database(held: dict[str, Any]) -> str | None:
-    state = held.get("_own_state") or held.get("_loaded")
-    db: str | None = None if state is None else state.db
-    return db
-
-
-def is_adding(instance: Any) -> bool:
-    """Whether an instance has no row yet, as far as is known."""
-    return _adding(instance.__dict__)
-
-
-def _adding(held: dict[str, Any]) -> bool:
-    state = held.get("_own_state")
-    return held.get("_loaded") is None if state is None else state.adding
 
 
 def forced_models(model: Any, force_insert: Any) -> tuple[Any, ...]:
@@ -612,7 +593,7 @@ def _update_version(
     """Update a row that has the instance's version; whether there was one to look for."""
     writer = plan.part(update_fields or None, dialect)
     updated = yield from update_version(writer, instance, plan.version)
-    if not updated and not _adding(instance.__dict__):
+    if not updated and not is_adding(instance):
         yield from refuse_in_block(instance, plan.version)
     return updated
 
@@ -658,9 +639,7 @@ def _no_key() -> QueryValueError:
 
 def _is_new(instance: Any, plan: Plan, force_update: bool, update_fields: Any) -> bool:
     """Whether the key comes from a default, so that there cannot be a row to update."""
-    return (
-        plan.pk_by_default and not force_update and not update_fields and _adding(instance.__dict__)
-    )
+    return plan.pk_by_default and not force_update and not update_fields and is_adding(instance)
 
 
 def _settle_type(instance: Any, auto: Any) -> None:

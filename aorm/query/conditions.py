@@ -30,6 +30,7 @@ from aorm.query.shapes import (
     CONSTANT,
     LIST_TYPES,
     PLAIN,
+    ItemShapes,
     has_structure,
     list_shape,
     normalised,
@@ -96,10 +97,11 @@ def keyed(value: Any, values: list[Any]) -> Hashable:
         return (value,)
     if kind in LIST_TYPES:
         shape = list_shape(value)
-        if shape is not None:
-            values.append(value)
-            return shape
-    elif hasattr(value, "keyed"):
+        if shape is None:
+            return (list, ItemShapes([keyed(each, values) for each in value]))
+        values.append(value)
+        return shape
+    if hasattr(value, "keyed"):
         return value.keyed(values)  # type: ignore[no-any-return]
     collect_value(value, values)
     return shape_of(value)

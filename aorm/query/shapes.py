@@ -75,12 +75,17 @@ def shape_of(value: Any) -> Hashable:
     return kind
 
 
-def list_shape(value: Collection[Any]) -> Hashable:
+def list_shape(items: Collection[Any]) -> Hashable:
     """The shape of a list of values; None where an item is an expression or the like."""
-    kinds = frozenset(map(type, value))
-    if kinds <= _PLAIN_ITEMS or not any(map(is_structural, value)):
+    kinds = frozenset(map(type, items))
+    if kinds <= _PLAIN_ITEMS or not any(map(is_structural, items)):
         return (list, kinds)
     return None
+
+
+def has_structure(items: Collection[Any]) -> bool:
+    """Whether one of the items is no value."""
+    return list_shape(items) is None
 
 
 class SubqueryShape:
@@ -92,11 +97,6 @@ def is_structural(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(is_structural, value))
     return hasattr(value, "parametrised") or hasattr(value, "as_subquery")
-
-
-def has_structure(items: Collection[Any]) -> bool:
-    """Whether one of the items is no value."""
-    return not _PLAIN_ITEMS.issuperset(map(type, items)) and any(map(is_structural, items))
 
 
 def freeze(value: Any) -> Hashable:

@@ -280,7 +280,7 @@ def _object(
     def line(text: str, extra: int = 0) -> None:
         body.append("    " * (depth + extra) + text)
 
-    model = known = writer.name(source.model, "m")
+    model = writer.name(source.model, "m")
     values = [
         (
             field.attname,
@@ -294,9 +294,6 @@ def _object(
         for field, place in source.fields
     ]
     kind = _kind(writer, source, dict(values), model)
-    if kind != known:
-        line(f"k_{variable} = {kind}")
-        model = f"k_{variable}"
     shared = f"l_{variable}"
     if variable == "o":
         prepared.append(f"{shared} = loaded")
@@ -307,15 +304,15 @@ def _object(
             prepared.append(f"p_{variable} = {shared}.peers.append")
     if hooks.loads_plainly(source.model):
         make: Any = source.model.__new__
-        if model == known:
+        if kind == model:
             # A partial is called without a tuple being made of the arguments.
             line(f"{variable} = {writer.name(partial(make, source.model), 'new')}()")
         else:
-            line(f"{variable} = {writer.name(make, 'new')}({model})")
+            line(f"{variable} = {writer.name(make, 'new')}({kind})")
         stored = [*values, ("_loaded", shared)]
-        mark = _inline(source.model, [name for name, _ in stored]) if model == known else None
+        mark = _inline(source.model, [name for name, _ in stored]) if kind == model else None
         for name, text in stored[:mark]:
-            line(f"{variable}.{name} = {text}")
+            line(setting(variable, name, text))
         if mark is not None:
             # The first that is too much has a dictionary made, which is quicker to fill itself.
             line(f"h_{variable} = {variable}.__dict__")
@@ -325,7 +322,7 @@ def _object(
         names = writer.name([name for name, _ in values], "names")
         texts = "".join(f"{text}, " for _, text in values)
         mode = ", fetch_mode=loaded.fetch_mode" if _takes_mode(source.model) else ""
-        line(f"{variable} = {model}.from_db(loaded.db, {names}, ({texts}){mode})")
+        line(f"{variable} = {kind}.from_db(loaded.db, {names}, ({texts}){mode})")
     if source.model._meta.track_changes:
         line(f"{writer.name(remember, 'remember')}({variable})")
     for name, place in source.annotations:

@@ -17,7 +17,7 @@ from aorm.fields.rels import ASSIGNED
 from aorm.models.fetch_modes import fetch_mode_of, own_fetch_mode
 from aorm.models.related import ReverseManyToOneDescriptor
 from aorm.models.related_object import not_loaded
-from aorm.models.state import database_of
+from aorm.operations.origins import database_of
 from aorm.operations.prefetch import Plan, fetch_all
 from aorm.steps import Operation
 

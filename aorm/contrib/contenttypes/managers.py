@@ -10,7 +10,7 @@ from aorm.contrib.contenttypes.models import ContentType, options_of
 from aorm.models.manager import BaseManager
 from aorm.models.queryset import QuerySet
 from aorm.models.related_managers import RelatedManager, listed, made, narrowed, together
-from aorm.models.state import database_of
+from aorm.operations.origins import database_of
 from aorm.operations.prefetch import Plan
 from aorm.operations.prefetch_keys import key_named
 from aorm.operations.saving import TwoFaces, save_step
