@@ -13,7 +13,8 @@ from aorm.fields.base import Field, is_expression
 from aorm.fields.relations import is_composite_relation
 from aorm.fields.tracking import remember
 from aorm.operations.places import take_last_places
-from aorm.operations.saving import check_related, plan_of
+from aorm.operations.saving import check_related
+from aorm.operations.saving_plan import plan_of
 from aorm.operations.versions import refuse_any_stale
 from aorm.query.cases import Case, When
 from aorm.query.values import Value
