@@ -325,7 +325,8 @@ class JobPool(AsyncPool):
         state = self.state
         with state.mutex:
             connection.job = None
-            connection.inner.interrupted = False  # it was meant for the job that has ended
+            if connection.inner.interrupted:  # it was meant for the job that has ended
+                connection.inner.interruption_ends()
             waiting = state.waiting
             if not waiting or not isinstance(waiting[0], Job) or not job.ended():
                 return None

@@ -62,6 +62,16 @@ async def test_cancelled(ada):
     with pytest.raises(asyncio.CancelledError):
         await task
 
+async def test_cancelled_anywhere_in_a_write(ada):
+    await Author.objects.acreate(name="Joe")
+    for turns in range(12):
+        task = asyncio.create_task(Author.objects.acreate(name=f"Max {turns}"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    assert await Author.objects.filter(name__in=["Ada", "Joe"]).acount() == 2
+
 async def test_after_it():
     assert await Author.objects.acount() == 0
 """
@@ -97,7 +107,7 @@ def test_fixtures_and_tests_of_pytest_asyncio(authors, on):
     authors.write("test_async.py", ASYNC_TESTS)
     option = "asyncio_default_fixture_loop_scope=function"
     result = authors.run("-o", option, url=on, plugins=["pytest_asyncio.plugin"])
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=6)
 
 
 def test_each_worker_has_a_database(authors, on):

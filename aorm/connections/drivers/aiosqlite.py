@@ -2,7 +2,9 @@
 
 1. `hop(function, *arguments)` is the only way to the thread; `inner` is the connection there.
 2. A cancelled hop interrupts SQLite and waits until the thread is done: what happens next finds
-   the connection in a known state.
+   the connection in a known state.  SQLite rolls a whole transaction back when a statement that
+   writes is interrupted (https://www.sqlite.org/c3ref/interrupt.html), so where a savepoint is to
+   go on, the statement has some time to end by itself.
 3. The thread is a daemon: the end of the interpreter waits for none.
 """
 
@@ -19,6 +21,8 @@ import aiosqlite
 from aorm.connections.connection import Params, Pooled, RawResult, Rows
 from aorm.connections.drivers import sqlite
 from aorm.connections.urls import Address
+
+PATIENCE = 1.0  # seconds that a cancelled statement has if its interruption would cost a savepoint
 
 Job = tuple[Any, Callable[..., Any], tuple[Any, ...]]
 
@@ -138,7 +142,21 @@ class Connection(Pooled):
             raise
 
     async def _interrupt(self) -> None:
-        self.inner.interrupt()
+        inner = self.inner
+        if not inner.savepoints:
+            inner.interrupt()
+            await self._interruption_ends()
+            return
+        inner.stop()
+        timer = self.loop.call_later(PATIENCE, inner.interrupt)
+        try:
+            await self._interruption_ends()
+        finally:
+            timer.cancel()
+        if inner.interrupted:  # after the end, in the same moment
+            await self._interruption_ends()
+
+    async def _interruption_ends(self) -> None:
         done = self.loop.create_future()
         self.put((done, self.inner.interruption_ends, ()))
         while not done.done():

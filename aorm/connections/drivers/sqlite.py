@@ -97,6 +97,7 @@ class Connection(Pooled):
     __slots__ = (
         "_address",
         "_cursor",
+        "_cut",
         "_free",
         "_gate",
         "_only_reading",
@@ -105,12 +106,15 @@ class Connection(Pooled):
         "_writing",
         "interrupted",
         "raw_connection",
+        "savepoints",
     )
 
     def __init__(self, connection: sqlite3.Connection, gate: WriterGate, address: Address) -> None:
         super().__init__()
         self.raw_connection = connection
-        self.interrupted = False
+        self.interrupted = False  # what runs is to end
+        self.savepoints: list[str] = []  # what they keep, an interruption would roll back
+        self._cut = False  # SQLite was interrupted
         self._cursor = connection.cursor()
         self._gate = gate
         self._address = address
@@ -268,10 +272,16 @@ class Connection(Pooled):
             self._cursor.execute(sql)
         except sqlite3.Error as error:
             raise converted(error) from error
+        verb, _, savepoint = sql.partition("SAVEPOINT ")
+        if not verb:
+            self.savepoints.append(savepoint)
+        elif verb == "RELEASE ":  # with all that were made after it
+            del self.savepoints[self.savepoints.index(savepoint) :]
 
     def end(self, sql: str) -> None:
         """COMMIT or ROLLBACK; results that are still read end with the transaction."""
         self._close_streams()
+        self.savepoints.clear()
         try:
             # SQLite itself has rolled back after some errors (disk full, out of memory)
             if sql != "ROLLBACK" or self.raw_connection.in_transaction:
@@ -299,10 +309,15 @@ class Connection(Pooled):
         """In no transaction, and sound."""
         return not (self.lost or self.broken or self.raw_connection.in_transaction)
 
-    def interrupt(self) -> None:
-        """Stop what runs or waits on another thread."""
+    def stop(self) -> None:
+        """End what waits on another thread, and what runs there before its next statement."""
         self.interrupted = True
         self._gate.give_up(self)
+
+    def interrupt(self) -> None:
+        """Stop what runs or waits on another thread."""
+        self.stop()
+        self._cut = True
         self.raw_connection.interrupt()
 
     def interruption_ends(self) -> None:
@@ -311,7 +326,9 @@ class Connection(Pooled):
         While a result is not read to its end, SQLite goes on interrupting, ROLLBACK too.
         """
         self.interrupted = False
-        self._close_streams()
+        if self._cut:
+            self._cut = False
+            self._close_streams()
 
     def _close_streams(self) -> None:
         while self._streams:
