@@ -314,10 +314,14 @@ def _object(
         for name, text in stored[:mark]:
             line(setting(variable, name, text))
         if mark is not None:
-            # The first that is too much has a dictionary made, which is quicker to fill itself.
-            line(f"h_{variable} = {variable}.__dict__")
+            # The first that is too much has a dictionary made, which is quicker to fill itself;
+            # taking one out makes it, at once, half as large as it would grow.
+            held = f"h_{variable}"
+            line(f"{held} = {variable}.__dict__")
+            line(f"name, value = {held}.popitem()")
+            line(f"{held}[name] = value")
             for name, text in stored[mark:]:
-                line(f"h_{variable}[{name!r}] = {text}")
+                line(f"{held}[{name!r}] = {text}")
     else:
         names = writer.name([name for name, _ in values], "names")
         texts = "".join(f"{text}, " for _, text in values)

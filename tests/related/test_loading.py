@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import pytest
 from shop.models import Author, Book, Cover
@@ -265,6 +266,14 @@ async def test_a_model_of_many_columns_is_loaded_whole(ask, sheet):
     found.cell_32 = 5
     await ask(found.save)
     assert await ask(Sheet.objects.filter(cell_32=5).count) == 1
+
+
+async def test_an_object_of_many_columns_takes_no_more_room_than_their_dictionary(ask, sheet):
+    kept = vars(await ask(Sheet.objects.get))
+    filled = {}
+    for name in kept:
+        filled[name] = None
+    assert sys.getsizeof(kept) <= sys.getsizeof(filled)
 
 
 async def test_of_many_columns_some_may_be_left_for_later(ask, sheet):
