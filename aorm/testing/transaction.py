@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import Any
 from weakref import WeakSet
 
-from aorm.connections.sides import AsyncSide, SyncSide, to_the_end
+from aorm.connections.sides import AsyncSide, SyncSide, finished, to_the_end
 from aorm.connections.transaction import Block, Transaction
 from aorm.connections.turns import open_block
 from aorm.errors import Error
@@ -46,14 +46,14 @@ OF_A_TEST = _OfATest()
 class TransactionOfTest(Transaction):
     """A transaction that is around all code, and rolled back at its end."""
 
-    __slots__ = ("bare", "undone")
+    __slots__ = ("bare", "forgiven")
 
     def __init__(
         self, database: Any, pool: Any, connection: Any, home: Any, place: tuple[str, int]
     ) -> None:
         super().__init__(database, pool, connection, home, OF_A_TEST, place)
         self.bare = connection
-        self.undone: WeakSet[BaseException] = WeakSet()  # failures that left nothing behind
+        self.forgiven: WeakSet[BaseException] = WeakSet()  # failures that left nothing half done
         if database.vendor == "postgresql":
             self.connection = (AsyncAlone if connection.is_async else Alone)(connection, self)
         self.side = AsyncSide(self) if home is not None else SyncSide(self)
@@ -65,7 +65,7 @@ class TransactionOfTest(Transaction):
 
     def mark(self, cause: BaseException | None) -> None:
         """As for any transaction, unless code outside of `atomic()` is the reason."""
-        if cause in self.undone or (self.outside and self._goes_on(cause)):
+        if cause in self.forgiven or (self.outside and self._goes_on(cause)):
             return
         super().mark(cause)
 
@@ -101,30 +101,38 @@ class _Around:
             return CHECK + sql
         return sql
 
+    def _forgive(self, error: BaseException) -> None:
+        if hasattr(error, "__weakref__"):  # KeyboardInterrupt has none, and ends the tests
+            self.transaction.forgiven.add(error)
+
 
 class Alone(_Around):
     """A synchronous one."""
 
     def _run(self, method: Any, sql: str, *params: Any) -> Any:
-        if sql.startswith(CHANGES):
-            self.connection.command(SETTLE)
         if not self.transaction.outside:
-            return method(sql, *params)
+            return self._settled(method, sql, *params)
         self.connection.command(SAVE)
         try:
-            result = method(sql, *params)
+            result = self._settled(method, sql, *params)
             self.connection.command(KEEP if sql.startswith(READS) else CHECK + KEEP)
         except BaseException as error:
-            self._undo(error)
+            if self._undo():
+                self._forgive(error)
             raise
         return result
 
-    def _undo(self, error: BaseException) -> None:
+    def _settled(self, method: Any, sql: str, *params: Any) -> Any:
+        if sql.startswith(CHANGES):
+            self.connection.command(SETTLE)
+        return method(sql, *params)
+
+    def _undo(self) -> bool:
         try:
             self.connection.command(UNDO)
         except Error:
-            return  # the connection is lost, or in doubt
-        self.transaction.undone.add(error)
+            return False  # the connection is lost, or in doubt
+        return True
 
     def fetch(self, sql: str, params: Any) -> Any:
         return self._run(self.connection.fetch, sql, params)
@@ -155,25 +163,39 @@ class AsyncAlone(_Around):
     """An asynchronous one."""
 
     async def _run(self, method: Any, sql: str, *params: Any) -> Any:
-        if sql.startswith(CHANGES):
-            await self.connection.command(SETTLE)
         if not self.transaction.outside:
-            return await method(sql, *params)
-        await self.connection.command(SAVE)
+            return await self._settled(method, sql, *params)
+        command = self.connection.command
         try:
-            result = await method(sql, *params)
-            await self.connection.command(KEEP if sql.startswith(READS) else CHECK + KEEP)
+            await to_the_end(command(SAVE))
+            result = await self._settled(method, sql, *params)
+            keeping, cancelled = await finished(
+                command(KEEP if sql.startswith(READS) else CHECK + KEEP)
+            )
+            keeping.result()
         except BaseException as error:
-            await to_the_end(self._undo(error))
+            undoing, cancelled = await finished(self._undo())
+            if undoing.result():
+                self._forgive(cancelled or error)
+            if cancelled is not None:
+                raise cancelled from error
             raise
+        if cancelled is not None:
+            self._forgive(cancelled)
+            raise cancelled
         return result
 
-    async def _undo(self, error: BaseException) -> None:
+    async def _settled(self, method: Any, sql: str, *params: Any) -> Any:
+        if sql.startswith(CHANGES):
+            await to_the_end(self.connection.command(SETTLE))
+        return await method(sql, *params)
+
+    async def _undo(self) -> bool:
         try:
             await self.connection.command(UNDO)
         except Error:
-            return  # the connection is lost, or in doubt
-        self.transaction.undone.add(error)
+            return False  # the connection is lost, or in doubt
+        return True
 
     async def fetch(self, sql: str, params: Any) -> Any:
         return await self._run(self.connection.fetch, sql, params)

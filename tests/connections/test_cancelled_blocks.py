@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from random import Random
 
 import pytest
@@ -16,6 +17,7 @@ from aorm import transaction
 from aorm.connections.drivers import aiosqlite
 from aorm.errors import IntegrityError
 from aorm.models import F
+from aorm.testing import rolled_back
 
 MORE = 1 + int(float(os.environ.get("AORM_TEST_SECONDS", "0")))
 STORM = {"aiosqlite": 1000 * MORE, "asyncpg": 250 * MORE, "psycopg": 250 * MORE}  # interruptions
@@ -125,6 +127,39 @@ def test_a_long_write_in_a_nested_block_is_interrupted_and_the_outer_goes_on(
         ]
         assert {name for name, *_ in scene.state()[0]} == {*names, "Before", "Behind"}
         assert scene.state()[1:] == scene.before[1:]
+        scene.pool_is_whole()
+        await scene.witness.quiet()
+
+    run(main())
+
+
+async def plain_write(name):
+    await Author.objects.acreate(name=name)
+
+
+async def write_in_a_block(name):
+    await Author.objects.aupdate_or_create(name=name, defaults={"age": 1})
+
+
+@pytest.mark.parametrize("way", ["early", "late", "twice", "again and again", "by a timeout"])
+@pytest.mark.parametrize("work", **named([plain_write, write_in_a_block]))
+def test_interrupted_in_a_test_that_is_rolled_back_what_it_did_before_stays(scene, work, way):
+    async def main() -> None:
+        kept = {name for name, *_ in scene.before[0]}
+        async with rolled_back():
+            for number in range(1, 100):
+                name = f"n{number}"
+                run = await interrupted(partial(work, name), way, number)
+                names = {author.name async for author in Author.objects.all()}
+                if run.error is None:
+                    assert name in names
+                assert names - {name} == kept
+                kept = names
+                if not run.interrupted:
+                    break
+            else:
+                raise AssertionError("it never ended by itself")
+        assert scene.state() == scene.before
         scene.pool_is_whole()
         await scene.witness.quiet()
 
