@@ -16,6 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -23,6 +24,7 @@ from aorm.connections.apool import AsyncPool
 from aorm.connections.holders import timeout_error
 from aorm.connections.hops import Drive, Finished, driven, thrown
 from aorm.connections.pool_state import PoolState, SharedState
+from aorm.connections.repeated import Repeated
 from aorm.connections.urls import Address
 from aorm.steps import Operation, Read, Rest, Single, Statement
 
@@ -232,14 +234,17 @@ class JobPool(AsyncPool):
             job.dropped = True
             return
         job.future = done = self.loop.create_future()
+        with Repeated(self.loop, partial(self._interrupt, job), 0):
+            while not done.done():
+                try:
+                    await asyncio.shield(done)
+                except asyncio.CancelledError:
+                    continue  # once is enough: the first one goes on when the thread is done
+
+    def _interrupt(self, job: Job) -> None:
         with self.state.mutex:
             if job.connection.job is job:
                 job.connection.inner.interrupt()
-        while not done.done():
-            try:
-                await asyncio.shield(done)
-            except asyncio.CancelledError:
-                continue  # once is enough: the first one goes on when the thread is done
 
     # --- the line -----------------------------------------------------------------------
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
+import threading
 from functools import partial
 from random import Random
 
 import pytest
-from cancellation import WAYS, Run, interrupted, interrupted_when
+from cancellation import PATIENCE, WAYS, Run, interrupted, interrupted_when
 from scene import LATER, POOL_SIZE, named, run
 from shop.models import Author, Book, Tag
 
@@ -280,6 +282,39 @@ def test_an_interrupted_statement_stops_on_the_server(scene, work, way, monkeypa
         await scene.witness.quiet()
         assert scene.state() == scene.before
         await scene.all_can_be_taken()
+
+    run(main())
+
+
+@pytest.mark.parametrize("work", **named([endless, endless_in_a_block]))
+def test_an_interruption_just_before_a_statement_begins_is_not_lost(scene, work):
+    if scene.driver != "aiosqlite":
+        pytest.skip("a server takes the cancellation of a statement that it has got")
+    prepared, gone_on = threading.Event(), threading.Event()
+
+    def authorize(action: int, *_: object) -> int:
+        if action == sqlite3.SQLITE_RECURSIVE:
+            prepared.set()
+            gone_on.wait()
+        return sqlite3.SQLITE_OK
+
+    async def main() -> None:
+        await scene.warm()
+        (pool,) = scene.database.async_pools.values()
+        (connection,) = pool.state.idle
+        connection.inner.raw_connection.set_authorizer(authorize)
+        task = asyncio.create_task(work())
+        while not prepared.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        task.cancel()
+        while not connection.inner.interrupted:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        gone_on.set()
+        await asyncio.wait([task], timeout=PATIENCE)
+        assert task.cancelled()
+        scene.pool_is_whole()
+        await scene.witness.quiet()
+        assert scene.state() == scene.before
 
     run(main())
 

@@ -20,6 +20,7 @@ import aiosqlite
 
 from aorm.connections.connection import Params, Pooled, RawResult, Rows
 from aorm.connections.drivers import sqlite
+from aorm.connections.repeated import Repeated
 from aorm.connections.urls import Address
 
 PATIENCE = 1.0  # seconds that a cancelled statement has if its interruption would cost a savepoint
@@ -143,17 +144,10 @@ class Connection(Pooled):
 
     async def _interrupt(self) -> None:
         inner = self.inner
-        if not inner.savepoints:
-            inner.interrupt()
-            await self._interruption_ends()
-            return
         inner.stop()
-        timer = self.loop.call_later(PATIENCE, inner.interrupt)
-        try:
+        with Repeated(self.loop, inner.interrupt, PATIENCE if inner.savepoints else 0):
             await self._interruption_ends()
-        finally:
-            timer.cancel()
-        if inner.interrupted:  # after the end, in the same moment
+        if inner.interrupted:  # once more, after the end
             await self._interruption_ends()
 
     async def _interruption_ends(self) -> None:
